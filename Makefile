@@ -1,0 +1,107 @@
+# Everything that is done with this project by hand or in CI; "make help" lists it. What is missing on a Debian
+# machine is installed on the way, by tools/install.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+
+IMAGE ?= sagemaker-mlp:dev
+BASE ?= debian:trixie-slim
+LAYERS_LIMIT_MB ?= 25
+VERSION := $(shell sed -n 's/^project.sagemaker-mlp VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+REVISION := $(shell git rev-parse --verify --quiet HEAD 2>/dev/null || echo unknown)
+JOBS := $(shell nproc)
+SOURCES = $(shell find entrypoint model runtime test tools cmake -name '*.h' -o -name '*.cc' -o -name '*.inl')
+newest = $(shell command -v $(1)-16 || command -v $(1)-19 || echo $(1))
+
+# $(call configure,PRESET): CMake's own talk is shown where it fails.
+configure = mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log >&2; exit 1; }
+# $(call compile,PRESET,TARGETS)
+compile = cmake --build build/$(1) --parallel $(JOBS) --target $(2)
+# $(call run_tests,PRESET)
+run_tests = ctest --test-dir build/$(1) --output-on-failure --parallel $(JOBS)
+
+.PHONY: help setup
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' Makefile
+setup:
+	@tools/install build
+
+.PHONY: build demo train-local
+build: setup ## The program, build/release/bin/mlp (the default)
+	@$(call configure,release)
+	@$(call compile,release,mlp)
+demo: setup ## Trains the MNIST job and shows what it predicts
+	@tools/install demo
+	@$(call configure,release)
+	@$(call compile,release,mlp mlp_demo)
+	@tools/demo/run
+train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
+	@$(call configure,release)
+	@$(call compile,release,mlp_demo)
+	@IMAGE=$(IMAGE) tools/train-local
+
+.PHONY: test test-all oracle parity asan tsan clang
+test: setup ## All tests that need no container and no Python
+	@$(call configure,release)
+	@$(call compile,release,all)
+	@$(call run_tests,release)
+test-all: test oracle test-container ## All tests
+oracle: build .venv/installed ## Keras and NumPy judge what the program reads and writes
+	@.venv/bin/python -m pytest -q test/oracle
+parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (takes long)
+	@.venv/bin/python test/oracle/parity.py
+asan: setup ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(call configure,asan)
+	@$(call compile,asan,all)
+	@$(call run_tests,asan)
+tsan: setup ## The tests under ThreadSanitizer
+	@$(call configure,tsan)
+	@$(call compile,tsan,all)
+	@$(call run_tests,tsan)
+clang: setup ## Compiles all with clang, warnings as errors
+	@tools/install lint
+	@$(call configure,clang)
+	@$(call compile,clang,all)
+
+.venv/installed: test/oracle/requirements.txt
+	@tools/install oracle
+	@python3 -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
+
+.PHONY: format format-check tidy layers
+format: ## Formats the sources
+	@tools/install lint
+	@$(call newest,clang-format) -i --style=file $(SOURCES)
+format-check: ## Fails where a source is not formatted
+	@tools/install lint
+	@$(call newest,clang-format) --dry-run --Werror --style=file $(SOURCES)
+tidy: setup ## Runs clang-tidy over the sources
+	@tools/install lint
+	@$(call configure,clang)
+	@find entrypoint model runtime tools -name '*.cc' -print0 | \
+	  xargs -0 -n 1 -P $(JOBS) $(call newest,clang-tidy) --quiet --warnings-as-errors='*' -p build/clang
+layers: ## Fails where an include goes against the layers of the tree
+	@tools/install build
+	@cmake -P cmake/check_layers.cmake
+
+.PHONY: base-image image test-container
+base-image: ## Makes the image's base from Debian's packages, without a registry
+	@tools/install docker
+	@BASE=$(BASE) tools/make-base-image
+image: ## The image sagemaker-mlp:dev (or IMAGE=...), and a check of its size
+	@docker build --tag $(IMAGE) --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$(REVISION) $(if $(SOURCE),--label org.opencontainers.image.source=$(SOURCE)) .
+	@tools/image-size $(IMAGE) $(BASE) $(LAYERS_LIMIT_MB)
+test-container: setup ## Runs the image in the ways SageMaker and its SDKs do
+	@$(call configure,release)
+	@$(call compile,release,mlp_demo)
+	@IMAGE=$(IMAGE) test/container/run
+
+.PHONY: clean ci
+clean: ## Removes all that was built
+	@rm -rf build
+ci: ## What CI runs: all the checks, from a fresh clone
+	@.ci/run
