@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace mlp::kernels {
+
+// Readies the calling thread for arithmetic: denormal numbers count as zero (they cost hundreds of
+// cycles, and moments that fade out are full of them), and oneDNN runs on this thread alone. To be
+// called once in every thread that computes, evaluation and prediction included, so that all give
+// the same bits.
+void prepare_thread();
+
+// "2.6.3" or the like: of the library that is loaded.
+std::string onednn_version();
+
+}  // namespace mlp::kernels

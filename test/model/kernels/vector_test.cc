@@ -1,0 +1,333 @@
+#include "model/kernels/vector.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "model/kernels/philox.h"
+#include "test/support/reference.h"
+
+namespace mlp::kernels {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// All sets that this CPU has, each judged by the same slow loops.
+std::vector<const VectorKernels*> all_sets() {
+  std::vector<const VectorKernels*> sets;
+  for (const InstructionSet set :
+       {InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
+    if (const VectorKernels* const kernels = vector_kernels(set)) sets.push_back(kernels);
+  }
+  return sets;
+}
+
+// A padded matrix with zeros in its padding.
+struct Padded {
+  Padded(std::size_t row_count, std::size_t column_count, std::uint32_t seed)
+      : rows(row_count),
+        columns(column_count),
+        stride(padded(column_count) + kPad),
+        values(row_count * stride) {
+    const std::vector<float> random = test::random_floats(rows * columns, seed);
+    for (std::size_t i = 0; i < rows; ++i)
+      std::copy_n(&random[i * columns], columns, &values[i * stride]);
+  }
+  float& at(std::size_t i, std::size_t j) { return values[i * stride + j]; }
+  bool padding_is_zero() const {
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = columns; j < stride; ++j) {
+        if (values[i * stride + j] != 0) return false;
+      }
+    }
+    return true;
+  }
+
+  std::size_t rows, columns, stride;
+  std::vector<float> values;
+};
+
+std::vector<float> padded_vector(std::size_t size, std::uint32_t seed) {
+  std::vector<float> values = test::random_floats(size, seed);
+  values.resize(padded(size));
+  return values;
+}
+
+struct Shape {
+  std::size_t rows, columns;
+};
+constexpr Shape kShapes[] = {{1, 1},  {1, 16},  {2, 10},   {3, 17}, {5, 31},
+                             {8, 64}, {13, 97}, {32, 128}, {64, 10}};
+
+}  // namespace
+
+TEST_SUITE("model/kernels") {
+  TEST_CASE("vector: pixels are value / 255, correctly rounded, for every value and length") {
+    std::vector<std::uint8_t> bytes(256);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const std::size_t count :
+           {std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{37}, std::size_t{256}}) {
+        std::vector<float> out(count + 1, 5.0F);
+        kernels->pixels(bytes.data() + 256 - count, count, out.data());
+        for (std::size_t i = 0; i < count; ++i)
+          CHECK(out[i] == static_cast<float>(256 - count + i) / 255.0F);
+        CHECK(out[count] == 5.0F);
+      }
+    }
+  }
+
+  TEST_CASE("vector: bias, relu and their way back agree with slow loops") {
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const Shape& shape : kShapes) {
+        CAPTURE(std::string(name(kernels->instruction_set)));
+        CAPTURE(shape.rows);
+        CAPTURE(shape.columns);
+        const std::vector<float> bias = padded_vector(shape.columns, 2);
+        const Padded x(shape.rows, shape.columns, 1);
+
+        Padded sum = x;
+        kernels->add_bias(sum.values.data(), sum.rows, sum.columns, sum.stride, bias.data());
+        Padded y = x;
+        kernels->bias_relu(y.values.data(), y.rows, y.columns, y.stride, bias.data());
+        Padded dy(shape.rows, shape.columns, 3);
+        const Padded before = dy;
+        std::vector<float> db(padded(shape.columns), 9.0F);
+        kernels->relu_backward(y.values.data(), dy.values.data(), dy.rows, dy.columns, dy.stride,
+                               1.25F, db.data());
+        std::vector<float> sums(padded(shape.columns), 9.0F);
+        kernels->column_sums(before.values.data(), dy.rows, dy.columns, dy.stride, sums.data());
+        Padded twice = x;
+        kernels->accumulate(twice.values.data(), before.values.data(), x.rows, x.columns, x.stride);
+
+        bool same = true;
+        for (std::size_t j = 0; j < shape.columns; ++j) {
+          float wanted_db = 0;
+          float wanted_sum = 0;
+          for (std::size_t i = 0; i < shape.rows; ++i) {
+            const float z = x.values[i * x.stride + j] + bias[j];
+            const float d = before.values[i * x.stride + j];
+            same = same && sum.at(i, j) == z && y.at(i, j) == std::max(z, 0.0F);
+            same = same && dy.at(i, j) == (z > 0 ? d * 1.25F : 0.0F);
+            same = same && twice.at(i, j) == x.values[i * x.stride + j] + d;
+            wanted_db += dy.at(i, j);
+            wanted_sum += d;
+          }
+          same = same && db[j] == wanted_db && sums[j] == wanted_sum;
+        }
+        CHECK(same);
+        CHECK(sum.padding_is_zero());
+        CHECK(y.padding_is_zero());
+        CHECK(dy.padding_is_zero());
+      }
+    }
+  }
+
+  TEST_CASE(
+      "vector: dropout keeps what philox says, whatever part of the batch or layer is asked for") {
+    const DropoutStream stream = {
+        {0x01234567, 0x89abcdef}, 3, 41, 1U << 22, 4.0F / 3};  // a rate of 1/4
+    const std::size_t rows = 23;
+    const std::size_t units = 80;
+    const std::vector<float> bias(units, 1.0F);
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const std::size_t first_row : {std::size_t{0}, std::size_t{4}, std::size_t{12}}) {
+        for (const std::size_t first_unit : {std::size_t{0}, std::size_t{16}, std::size_t{48}}) {
+          Padded y(rows - first_row, units - first_unit, 1);
+          std::fill(y.values.begin(), y.values.end(), 1.0F);
+          kernels->bias_relu_dropout(y.values.data(), y.rows, y.columns, y.stride, bias.data(),
+                                     &stream, first_row, first_unit);
+          std::size_t kept = 0;
+          bool same = true;
+          for (std::size_t i = 0; i < y.rows; ++i) {
+            for (std::size_t j = 0; j < y.columns; ++j) {
+              const std::size_t row = first_row + i;
+              const auto words =
+                  philox({static_cast<std::uint32_t>(first_unit + j),
+                          static_cast<std::uint32_t>(row / 4), stream.layer, stream.step},
+                         {stream.seed[0], stream.seed[1]});
+              const bool keep = words[row % 4] >> 8 >= stream.threshold;
+              if (keep) ++kept;
+              same = same && y.at(i, j) == (keep ? 2.0F * stream.scale : 0.0F);
+            }
+          }
+          CHECK(same);
+          CHECK(static_cast<double>(kept) / static_cast<double>(y.rows * y.columns) ==
+                doctest::Approx(0.75).epsilon(0.1));
+        }
+      }
+    }
+  }
+
+  TEST_CASE("vector: a drop rate of 1 drops all") {
+    const DropoutStream stream = {{1, 2}, 0, 0, 1U << 24, 0.0F};
+    const std::vector<float> bias(64, 1.0F);
+    for (const VectorKernels* const kernels : all_sets()) {
+      Padded y(8, 64, 1);
+      kernels->bias_relu_dropout(y.values.data(), y.rows, y.columns, y.stride, bias.data(), &stream,
+                                 0, 0);
+      CHECK(std::all_of(y.values.begin(), y.values.end(), [](float value) { return value == 0; }));
+    }
+  }
+
+  TEST_CASE("vector: softmax and its cross-entropy agree with double precision") {
+    constexpr double kTolerance = 1e-6;  // a few roundings of float32
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const Shape& shape : kShapes) {
+        CAPTURE(std::string(name(kernels->instruction_set)));
+        CAPTURE(shape.rows);
+        CAPTURE(shape.columns);
+        Padded logits(shape.rows, shape.columns, 7);
+        for (float& value : logits.values) value *= 30;
+        std::vector<std::int32_t> classes;
+        for (std::size_t i = 0; i < shape.rows; ++i)
+          classes.push_back(static_cast<std::int32_t>(i % shape.columns));
+        Padded probabilities = logits;
+        kernels->softmax(probabilities.values.data(), shape.rows, shape.columns, logits.stride);
+        Padded gradient = logits;
+        const SoftmaxSums sums =
+            kernels->softmax_cross_entropy(gradient.values.data(), shape.rows, shape.columns,
+                                           logits.stride, classes.data(), 0.25F);
+        double loss = 0;
+        double worst = 0;
+        std::size_t correct = 0;
+        for (std::size_t i = 0; i < shape.rows; ++i) {
+          const float* const row = &logits.values[i * logits.stride];
+          const double largest = static_cast<double>(*std::max_element(row, row + shape.columns));
+          double sum = 0;
+          for (std::size_t j = 0; j < shape.columns; ++j)
+            sum += std::exp(static_cast<double>(row[j]) - largest);
+          const auto truth = static_cast<std::size_t>(classes[i]);
+          loss += largest + std::log(sum) - static_cast<double>(row[truth]);
+          if (std::max_element(row, row + shape.columns) - row == classes[i]) ++correct;
+          for (std::size_t j = 0; j < shape.columns; ++j) {
+            const double p = std::exp(static_cast<double>(row[j]) - largest) / sum;
+            worst = std::max(worst, std::abs(static_cast<double>(probabilities.at(i, j)) - p));
+            worst = std::max(worst, std::abs(static_cast<double>(gradient.at(i, j)) -
+                                             (p - (j == truth ? 1.0 : 0.0)) / 4));
+          }
+        }
+        CHECK(worst < kTolerance);
+        CHECK(sums.loss == doctest::Approx(loss).epsilon(kTolerance));
+        CHECK(sums.correct == correct);
+        CHECK(gradient.padding_is_zero());
+        CHECK(probabilities.padding_is_zero());
+      }
+    }
+  }
+
+  TEST_CASE("vector: of equal logits the first is the prediction") {
+    const std::vector<std::int32_t> classes = {0, 1};
+    for (const VectorKernels* const kernels : all_sets()) {
+      std::vector<float> logits(2 * kPad);
+      const SoftmaxSums sums =
+          kernels->softmax_cross_entropy(logits.data(), 2, 2, kPad, classes.data(), 1.0F);
+      CHECK(sums.correct == 1);
+      CHECK(sums.loss == doctest::Approx(2 * std::log(2.0)));
+    }
+  }
+
+  TEST_CASE("vector: what is no number stays so, and is not hidden by relu or softmax") {
+    const std::vector<float> bias(kPad);
+    const std::vector<std::int32_t> classes = {0};
+    for (const VectorKernels* const kernels : all_sets()) {
+      std::vector<float> y(kPad);
+      y[0] = kNan;
+      kernels->bias_relu(y.data(), 1, 3, kPad, bias.data());
+      CHECK(std::isnan(y[0]));
+      CHECK(y[1] == 0);
+      CHECK(std::isnan(
+          kernels->softmax_cross_entropy(y.data(), 1, 3, kPad, classes.data(), 1.0F).loss));
+      std::vector<float> wide(2 * kPad);
+      wide[5] = kNan;  // neither the first lane nor the true class
+      CHECK(std::isnan(
+          kernels->softmax_cross_entropy(wide.data(), 1, 30, 2 * kPad, classes.data(), 1.0F).loss));
+      const std::vector<float> x = {kNan, 1.0F};
+      const std::vector<float> weight = {1, 1, 1, 1};
+      kernels->dense(x.data(), 2, 1, pack_panels(weight.data(), 2, 2).data(), bias.data(), 2, 2,
+                     y.data(), kPad, true);
+      CHECK(std::isnan(y[0]));
+    }
+  }
+
+  TEST_CASE("vector: adam follows its formula, and sums the shards' gradients") {
+    const AdamStep step = {0.003F, 0.1F, 0.001F, 1e-7F};
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const std::size_t size : {std::size_t{16}, std::size_t{48}, std::size_t{1600}}) {
+        std::vector<float> w = test::random_floats(size + 1, 1);
+        std::vector<float> m = test::random_floats(size, 2);
+        std::vector<float> v = test::random_floats(size, 3);
+        for (float& value : v) value = std::fabs(value);
+        const std::vector<float> w0 = w, m0 = m, v0 = v;
+        const std::vector<float> g0 = test::random_floats(size, 4),
+                                 g1 = test::random_floats(size, 5);
+        const float* const gradients[] = {g0.data(), g1.data()};
+        kernels->adam(w.data(), m.data(), v.data(), gradients, 2, size, &step);
+        double worst = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+          const double g = static_cast<double>(g0[i]) + static_cast<double>(g1[i]);
+          const double wanted_m = static_cast<double>(m0[i]) * 0.9 + g * 0.1;
+          const double wanted_v = static_cast<double>(v0[i]) * 0.999 + g * g * 0.001;
+          const double wanted_w =
+              static_cast<double>(w0[i]) - wanted_m * 0.003 / (std::sqrt(wanted_v) + 1e-7);
+          worst = std::max({worst, std::abs(static_cast<double>(m[i]) - wanted_m),
+                            std::abs(static_cast<double>(v[i]) - wanted_v),
+                            std::abs(static_cast<double>(w[i]) - wanted_w)});
+        }
+        CHECK(worst < 1e-6);
+        CHECK(w[size] == w0[size]);
+      }
+    }
+  }
+
+  TEST_CASE(
+      "vector: dense agrees with double precision, and a row has the same bits alone and among "
+      "others") {
+    struct Case {
+      std::size_t rows, inputs, outputs;
+    };
+    for (const VectorKernels* const kernels : all_sets()) {
+      for (const Case& c : {Case{1, 1, 1}, Case{3, 7, 5}, Case{13, 97, 17}, Case{50, 784, 128},
+                            Case{23, 128, 10}, Case{7, 31, 130}, Case{12, 5, 300}}) {
+        CAPTURE(std::string(name(kernels->instruction_set)));
+        CAPTURE(c.inputs);
+        CAPTURE(c.outputs);
+        const std::vector<float> x = test::random_floats(c.rows * c.inputs, 1);
+        const std::vector<float> w = test::random_floats(c.inputs * c.outputs, 2);
+        const std::vector<float> bias = padded_vector(c.outputs, 3);
+        const std::vector<float> panels = pack_panels(w.data(), c.inputs, c.outputs);
+        const std::size_t stride = padded(c.outputs);
+        std::vector<float> y(c.rows * stride, 5.0F);
+        kernels->dense(x.data(), c.inputs, c.rows, panels.data(), bias.data(), c.inputs, c.outputs,
+                       y.data(), stride, false);
+        const std::vector<double> wanted = test::multiply(x, w, c.rows, c.outputs, c.inputs);
+        double worst = 0;
+        bool same_bits = true;
+        for (std::size_t i = 0; i < c.rows; ++i) {
+          for (std::size_t j = 0; j < c.outputs; ++j) {
+            worst =
+                std::max(worst, std::abs(static_cast<double>(y[i * stride + j]) -
+                                         wanted[i * c.outputs + j] - static_cast<double>(bias[j])));
+          }
+          std::vector<float> alone(stride);
+          kernels->dense(&x[i * c.inputs], c.inputs, 1, panels.data(), bias.data(), c.inputs,
+                         c.outputs, alone.data(), stride, false);
+          same_bits =
+              same_bits && std::memcmp(alone.data(), &y[i * stride], stride * sizeof(float)) == 0;
+        }
+        CHECK(worst < 1e-6 * static_cast<double>(c.inputs) + 1e-6);
+        CHECK(same_bits);
+        kernels->dense(x.data(), c.inputs, c.rows, panels.data(), bias.data(), c.inputs, c.outputs,
+                       y.data(), stride, true);
+        CHECK(std::all_of(y.begin(), y.end(), [](float value) { return value >= 0; }));
+      }
+    }
+  }
+}
+
+}  // namespace mlp::kernels
