@@ -1,0 +1,329 @@
+#include "model/learner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "model/gather.h"
+#include "model/kernels/gemm.h"
+#include "model/kernels/vector.h"
+
+namespace mlp {
+namespace {
+
+// Pieces start on pages of their own: what a core fetches ahead ends at a page.
+constexpr std::size_t kPageFloats = 4096 / sizeof(float);
+
+Matrix first_rows(Matrix matrix, std::size_t rows) {
+  return {matrix.data, rows, matrix.columns, matrix.stride};
+}
+
+}  // namespace
+
+Learner::Learner(const LearnerConfig& config, Team& team)
+    : config_(config),
+      plan_(make_plan(config.network, config.batch_size, config.num_threads)),
+      team_(team) {
+  make_pieces();
+  parameters_ = AlignedBuffer(size_);
+  first_moments_ = AlignedBuffer(size_);
+  second_moments_ = AlignedBuffer(size_);
+  scatter(initial_weights(config_.network, config_.seed), parameters_.data());
+  make_workspaces();
+}
+
+void Learner::make_pieces() {
+  if (plan_.split == Split::kRows) {
+    pieces_.push_back({ParameterLayout(config_.network), 0});
+    size_ = pieces_[0].layout.size();
+    return;
+  }
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    MlpConfig part = config_.network;
+    part.hidden = {units_of(shard).size()};
+    pieces_.push_back({ParameterLayout(part), size_});
+    size_ += (pieces_.back().layout.size() + kPageFloats - 1) / kPageFloats * kPageFloats;
+  }
+}
+
+void Learner::make_workspaces() {
+  const MlpConfig& network = config_.network;
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    if (plan_.split == Split::kRows) {
+      std::vector<std::size_t> widths;
+      for (std::size_t layer = 0; layer < network.layers(); ++layer)
+        widths.push_back(network.layer_outputs(layer));
+      workspaces_.push_back(
+          make_workspace(shard_of_rows(config_.batch_size, plan_.shards, 0).size(), widths));
+      gradients_.emplace_back(size_);
+    } else {
+      // The second matrix of outputs holds the shard's partial logits, the third their sum over all
+      // shards.
+      workspaces_.push_back(make_workspace(
+          config_.batch_size, {units_of(shard).size(), network.outputs, network.outputs}));
+      if (shard == 0) gradients_.emplace_back(size_);
+    }
+  }
+}
+
+std::vector<DenseWeights> Learner::assemble(const float* buffer) const {
+  std::vector<DenseWeights> layers = to_weights(pieces_[0].layout, buffer);
+  if (plan_.split == Split::kRows) return layers;
+  DenseWeights& hidden = layers[0];
+  DenseWeights& last = layers[1];
+  hidden = {hidden.inputs,
+            config_.network.hidden[0],
+            std::vector<float>(hidden.inputs * config_.network.hidden[0]),
+            {}};
+  last.inputs = hidden.outputs;
+  last.weight.clear();
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    const std::vector<DenseWeights> part =
+        to_weights(pieces_[shard].layout, buffer + pieces_[shard].start);
+    const Range units = units_of(shard);
+    for (std::size_t row = 0; row < hidden.inputs; ++row) {
+      std::copy_n(&part[0].weight[row * units.size()], units.size(),
+                  &hidden.weight[row * hidden.outputs + units.begin]);
+    }
+    hidden.bias.insert(hidden.bias.end(), part[0].bias.begin(), part[0].bias.end());
+    last.weight.insert(last.weight.end(), part[1].weight.begin(), part[1].weight.end());
+  }
+  return layers;
+}
+
+void Learner::scatter(const std::vector<DenseWeights>& layers, float* buffer) const {
+  if (plan_.split == Split::kRows) {
+    from_weights(pieces_[0].layout, layers, buffer);
+    return;
+  }
+  const DenseWeights& hidden = layers[0];
+  const DenseWeights& last = layers[1];
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    const Range units = units_of(shard);
+    DenseWeights columns = {hidden.inputs, units.size(), {}, {}};
+    for (std::size_t row = 0; row < hidden.inputs; ++row) {
+      const float* const from = &hidden.weight[row * hidden.outputs];
+      columns.weight.insert(columns.weight.end(), from + units.begin, from + units.end);
+    }
+    columns.bias.assign(&hidden.bias[units.begin], &hidden.bias[units.begin] + units.size());
+    DenseWeights rows = {units.size(), last.outputs, {}, last.bias};
+    const float* const from = last.weight.data();
+    rows.weight.assign(from + units.begin * last.outputs, from + units.end * last.outputs);
+    if (shard > 0) std::fill(rows.bias.begin(), rows.bias.end(), 0.0F);
+    from_weights(pieces_[shard].layout, {std::move(columns), std::move(rows)},
+                 buffer + pieces_[shard].start);
+  }
+}
+
+Learner::Workspace Learner::make_workspace(std::size_t rows,
+                                           const std::vector<std::size_t>& widths) const {
+  Workspace workspace;
+  std::size_t size = rows * kernels::padded(config_.network.inputs);
+  for (const std::size_t width : widths) size += 2 * rows * kernels::padded(width);
+  workspace.memory = AlignedBuffer(size);
+  float* free = workspace.memory.data();
+  const auto take = [&](std::size_t width) {
+    const Matrix matrix = {free, rows, width, kernels::padded(width)};
+    free += rows * matrix.stride;
+    return matrix;
+  };
+  workspace.x = take(config_.network.inputs);
+  for (const std::size_t width : widths) workspace.outputs.push_back(take(width));
+  for (const std::size_t width : widths) workspace.gradients.push_back(take(width));
+  workspace.classes.resize(rows);
+  workspace.values.resize(rows);
+  return workspace;
+}
+
+kernels::DropoutStream Learner::dropout(std::size_t layer) const {
+  constexpr double kResolution = 1 << 24;
+  const double rate = config_.network.drop_rate;
+  return {
+      {static_cast<std::uint32_t>(config_.seed), static_cast<std::uint32_t>(config_.seed >> 32)},
+      static_cast<std::uint32_t>(layer),
+      static_cast<std::uint32_t>(steps_),
+      static_cast<std::uint32_t>(std::lround(rate * kResolution)),
+      rate < 1 ? static_cast<float>(1 / (1 - rate)) : 0.0F};
+}
+
+void Learner::activate(Matrix y, std::size_t layer, const float* bias, std::size_t first_row,
+                       std::size_t first_unit) const {
+  const kernels::VectorKernels& vector = kernels::vector_kernels();
+  if (config_.network.drop_rate > 0) {
+    const kernels::DropoutStream stream = dropout(layer);
+    vector.bias_relu_dropout(y.data, y.rows, y.columns, y.stride, bias, &stream, first_row,
+                             first_unit);
+  } else {
+    vector.bias_relu(y.data, y.rows, y.columns, y.stride, bias);
+  }
+}
+
+void Learner::load_targets(const Batch& batch, Range rows, Workspace& workspace) {
+  for (std::size_t row = rows.begin; row < rows.end; ++row) {
+    if (batch.classes != nullptr)
+      workspace.classes[row - rows.begin] = batch.classes[batch.rows[row]];
+    if (batch.values != nullptr) workspace.values[row - rows.begin] = batch.values[batch.rows[row]];
+  }
+}
+
+void Learner::rows_shard(const Batch& batch, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
+  workspace.sums = {};
+  const Range range = shard_of_rows(batch.rows.size(), plan_.shards, shard);
+  if (range.size() == 0) return;
+  const kernels::VectorKernels& vector = kernels::vector_kernels();
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  const std::size_t last = layers.size() - 1;
+  const float* const parameters = parameters_.data();
+  float* const gradients = gradients_[shard].data();
+
+  const Matrix x = first_rows(workspace.x, range.size());
+  gather(batch.features, batch.rows.subspan(range.begin, range.size()), x);
+  load_targets(batch, range, workspace);
+
+  const auto output = [&](std::size_t layer) {
+    return first_rows(workspace.outputs[layer], range.size());
+  };
+  const auto input = [&](std::size_t layer) { return layer == 0 ? x : output(layer - 1); };
+  for (std::size_t layer = 0; layer <= last; ++layer) {
+    const ParameterLayout::Layer& slots = layers[layer];
+    const Matrix y = output(layer);
+    kernels::multiply(input(layer), weight_of(slots, parameters), y);
+    if (layer < last) {
+      activate(y, layer, parameters + slots.bias, range.begin, 0);
+    } else {
+      vector.add_bias(y.data, y.rows, y.columns, y.stride, parameters + slots.bias);
+    }
+  }
+
+  Matrix dy = output(last);
+  workspace.sums = loss_and_gradient(config_.loss, dy, workspace.classes.data(),
+                                     workspace.values.data(), batch.rows.size());
+  vector.column_sums(dy.data, dy.rows, dy.columns, dy.stride, gradients + layers[last].bias);
+  for (std::size_t layer = last + 1; layer-- > 0;) {
+    const ParameterLayout::Layer& slots = layers[layer];
+    kernels::multiply_transposed_left(input(layer), dy, weight_of(slots, gradients));
+    if (layer == 0) break;
+    const Matrix dx = first_rows(workspace.gradients[layer - 1], range.size());
+    kernels::multiply_transposed_right(dy, weight_of(slots, parameters), dx);
+    const Matrix y = input(layer);
+    vector.relu_backward(y.data, dx.data, dx.rows, dx.columns, dx.stride, dropout(layer - 1).scale,
+                         gradients + layers[layer - 1].bias);
+    dy = dx;
+  }
+}
+
+void Learner::rows_update(std::size_t batch_rows, const kernels::AdamStep& adam) {
+  std::vector<const float*> starts;
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    if (shard_of_rows(batch_rows, plan_.shards, shard).size() > 0)
+      starts.push_back(gradients_[shard].data());
+  }
+  const std::size_t panels = size_ / kernels::kPad;
+  const std::size_t shares = std::min(plan_.shards, team_.workers());
+  team_.for_each(shares, [&](std::size_t, std::size_t share) {
+    const std::size_t begin = panels * share / shares * kernels::kPad;
+    const std::size_t size = panels * (share + 1) / shares * kernels::kPad - begin;
+    std::vector<const float*> gradients = starts;
+    for (const float*& gradient : gradients) gradient += begin;
+    kernels::vector_kernels().adam(parameters_.data() + begin, first_moments_.data() + begin,
+                                   second_moments_.data() + begin, gradients.data(),
+                                   gradients.size(), size, &adam);
+  });
+}
+
+void Learner::units_forward(const Batch& batch, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
+  const std::size_t rows = batch.rows.size();
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[shard].layout.layers();
+  const float* const parameters = parameters_.data() + pieces_[shard].start;
+
+  const Matrix x = first_rows(workspace.x, rows);
+  gather(batch.features, batch.rows, x);
+  load_targets(batch, {0, rows}, workspace);
+  const Matrix h = first_rows(workspace.outputs[0], rows);
+  kernels::multiply(x, weight_of(layers[0], parameters), h);
+  activate(h, 0, parameters + layers[0].bias, 0, units_of(shard).begin);
+  const Matrix partial = first_rows(workspace.outputs[1], rows);
+  kernels::multiply(h, weight_of(layers[1], parameters), partial);
+  if (shard == 0) {
+    kernels::vector_kernels().add_bias(partial.data, rows, partial.columns, partial.stride,
+                                       parameters + layers[1].bias);
+  }
+}
+
+void Learner::units_backward(const Batch& batch, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
+  const kernels::VectorKernels& vector = kernels::vector_kernels();
+  const std::size_t rows = batch.rows.size();
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[shard].layout.layers();
+  const float* const parameters = parameters_.data() + pieces_[shard].start;
+  float* const gradients = gradients_[0].data() + pieces_[shard].start;
+
+  const Matrix dy = first_rows(workspace.outputs[2], rows);
+  std::copy_n(workspaces_[0].outputs[1].data, rows * dy.stride, dy.data);
+  for (std::size_t other = 1; other < plan_.shards; ++other) {
+    vector.accumulate(dy.data, workspaces_[other].outputs[1].data, rows, dy.columns, dy.stride);
+  }
+  workspace.sums =
+      loss_and_gradient(config_.loss, dy, workspace.classes.data(), workspace.values.data(), rows);
+  if (shard == 0)
+    vector.column_sums(dy.data, rows, dy.columns, dy.stride, gradients + layers[1].bias);
+
+  const Matrix h = first_rows(workspace.outputs[0], rows);
+  const Matrix dh = first_rows(workspace.gradients[0], rows);
+  kernels::multiply_transposed_left(h, dy, weight_of(layers[1], gradients));
+  kernels::multiply_transposed_right(dy, weight_of(layers[1], parameters), dh);
+  vector.relu_backward(h.data, dh.data, rows, dh.columns, dh.stride, dropout(0).scale,
+                       gradients + layers[0].bias);
+  kernels::multiply_transposed_left(first_rows(workspace.x, rows), dh,
+                                    weight_of(layers[0], gradients));
+}
+
+void Learner::units_update(std::size_t shard, const kernels::AdamStep& adam) {
+  const std::size_t start = pieces_[shard].start;
+  const float* const gradient = gradients_[0].data() + start;
+  kernels::vector_kernels().adam(parameters_.data() + start, first_moments_.data() + start,
+                                 second_moments_.data() + start, &gradient, 1,
+                                 pieces_[shard].layout.size(), &adam);
+}
+
+LossSums Learner::step(const Batch& batch) {
+  if (batch.rows.empty() || batch.rows.size() > config_.batch_size)
+    throw std::logic_error("Learner: batch size");
+  const kernels::AdamStep adam = adam_step(config_.adam, steps_ + 1);
+  LossSums sums;
+  if (plan_.split == Split::kRows) {
+    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
+    rows_update(batch.rows.size(), adam);
+    for (const Workspace& workspace : workspaces_) sums.add(workspace.sums);
+  } else {
+    team_.for_each(plan_.shards,
+                   [&](std::size_t, std::size_t shard) { units_forward(batch, shard); });
+    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) {
+      units_backward(batch, shard);
+      units_update(shard, adam);
+    });
+    sums = workspaces_[0].sums;
+  }
+  ++steps_;
+  return sums;
+}
+
+std::vector<DenseWeights> Learner::gradients(const Batch& batch) {
+  std::vector<float> total(size_);
+  if (plan_.split == Split::kRows) {
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+      rows_shard(batch, shard);
+      if (shard_of_rows(batch.rows.size(), plan_.shards, shard).size() == 0) continue;
+      for (std::size_t i = 0; i < total.size(); ++i) total[i] += gradients_[shard].data()[i];
+    }
+  } else {
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) units_forward(batch, shard);
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) units_backward(batch, shard);
+    std::copy_n(gradients_[0].data(), total.size(), total.begin());
+  }
+  return assemble(total.data());
+}
+
+}  // namespace mlp

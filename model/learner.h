@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/aligned_buffer.h"
+#include "model/features.h"
+#include "model/loss.h"
+#include "model/mlp.h"
+#include "model/optimizer.h"
+#include "model/parameters.h"
+#include "model/plan.h"
+#include "model/team.h"
+
+namespace mlp {
+
+// Rows to learn from: those of `features` that `rows` names, with their targets, of which one array
+// is there: classes[r] or values[r] belongs to row r of `features`. Nothing is owned.
+struct Batch {
+  FeatureView features;
+  std::span<const std::uint32_t> rows;
+  const std::int32_t* classes = nullptr;
+  const float* values = nullptr;
+};
+
+struct LearnerConfig {
+  MlpConfig network;
+  Loss loss = Loss::kSoftmaxCrossEntropy;
+  AdamConfig adam;
+  std::size_t batch_size = 0;  // the most rows of a batch
+  std::uint64_t seed = 0;
+  std::size_t num_threads = 1;
+};
+
+// A network in training: its weights, their moments, and the memory of a step. One step is forward,
+// loss, backward and Adam over one batch, cut into shards by a Plan; a team of any size carries out
+// the shards and gets the same bits. Dropout's random numbers follow from seed, step, layer, row
+// and unit.
+//
+// Threads: one at a time, the one that made `team`.
+class Learner {
+ public:
+  // `team` must outlive the learner.
+  Learner(const LearnerConfig& config, Team& team);
+
+  // One update. Gives the batch's sums before it, with dropout in effect. Throws std::runtime_error
+  // where memory for a matrix product is lacking.
+  LossSums step(const Batch& batch);
+
+  // The gradients of the batch's mean loss that step() would follow, layer by layer, without an
+  // update.
+  std::vector<DenseWeights> gradients(const Batch& batch);
+
+  std::vector<DenseWeights> weights() const { return assemble(parameters_.data()); }
+  std::uint64_t steps() const { return steps_; }
+  const Plan& plan() const { return plan_; }
+
+ private:
+  // What one shard works in. Matrices are padded and hold as many rows as the largest batch gives
+  // the shard.
+  struct Workspace {
+    AlignedBuffer memory;
+    Matrix x;                       // gathered features
+    std::vector<Matrix> outputs;    // of each layer; the last becomes the gradient by itself
+    std::vector<Matrix> gradients;  // by the hidden layers' outputs
+    std::vector<std::int32_t> classes;
+    std::vector<float> values;
+    LossSums sums;
+  };
+
+  // The part of the flat buffers (weights, moments, gradients) that belongs together: all of the
+  // net where shards are rows; where they are units, each shard's own small net of the hidden units
+  // it has, so that no two cores write near each other. Of the last bias, the first piece has the
+  // only one in use.
+  struct Piece {
+    ParameterLayout layout;
+    std::size_t start;  // in floats
+  };
+
+  void make_pieces();
+  void make_workspaces();
+  Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths) const;
+  // Between the flat buffers and layers as the outside knows them.
+  std::vector<DenseWeights> assemble(const float* buffer) const;
+  void scatter(const std::vector<DenseWeights>& layers, float* buffer) const;
+
+  void rows_shard(const Batch& batch, std::size_t shard);
+  void rows_update(std::size_t batch_rows, const kernels::AdamStep& adam);
+  void units_forward(const Batch& batch, std::size_t shard);
+  void units_backward(const Batch& batch, std::size_t shard);
+  void units_update(std::size_t shard, const kernels::AdamStep& adam);
+
+  kernels::DropoutStream dropout(std::size_t layer) const;
+  void activate(Matrix y, std::size_t layer, const float* bias, std::size_t first_row,
+                std::size_t first_unit) const;
+  static void load_targets(const Batch& batch, Range rows, Workspace& workspace);
+  Range units_of(std::size_t shard) const {
+    return shard_of_units(config_.network.hidden[0], plan_.shards, shard);
+  }
+
+  LearnerConfig config_;
+  Plan plan_;
+  Team& team_;
+  std::uint64_t steps_ = 0;
+  std::vector<Piece> pieces_;
+  std::size_t size_ = 0;  // of a flat buffer, in floats
+  AlignedBuffer parameters_;
+  AlignedBuffer first_moments_;
+  AlignedBuffer second_moments_;
+  std::vector<AlignedBuffer> gradients_;  // of each shard of rows; of all shards of units in one
+  std::vector<Workspace> workspaces_;     // one per shard
+};
+
+}  // namespace mlp

@@ -1,0 +1,69 @@
+#include "model/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "model/kernels/vector.h"
+#include "model/random.h"
+
+namespace mlp {
+
+ParameterLayout::ParameterLayout(const MlpConfig& config) {
+  layers_.reserve(config.layers());
+  for (std::size_t index = 0; index < config.layers(); ++index) {
+    Layer layer = {config.layer_inputs(index), config.layer_outputs(index), 0, 0};
+    layer.weight = size_;
+    layer.bias = layer.weight + kernels::padded(layer.inputs * layer.outputs);
+    size_ = layer.bias + kernels::padded(layer.outputs);
+    count_ += (layer.inputs + 1) * layer.outputs;
+    layers_.push_back(layer);
+  }
+}
+
+std::vector<DenseWeights> to_weights(const ParameterLayout& layout, const float* parameters) {
+  std::vector<DenseWeights> weights;
+  for (const ParameterLayout::Layer& layer : layout.layers()) {
+    const float* const weight = parameters + layer.weight;
+    const float* const bias = parameters + layer.bias;
+    weights.push_back({layer.inputs,
+                       layer.outputs,
+                       {weight, weight + layer.inputs * layer.outputs},
+                       {bias, bias + layer.outputs}});
+  }
+  return weights;
+}
+
+void from_weights(const ParameterLayout& layout, const std::vector<DenseWeights>& weights,
+                  float* parameters) {
+  if (weights.size() != layout.layers().size())
+    throw std::logic_error("from_weights: other number of layers");
+  for (std::size_t index = 0; index < weights.size(); ++index) {
+    const ParameterLayout::Layer& layer = layout.layers()[index];
+    if (weights[index].inputs != layer.inputs || weights[index].outputs != layer.outputs) {
+      throw std::logic_error("from_weights: other shape");
+    }
+    std::copy(weights[index].weight.begin(), weights[index].weight.end(),
+              parameters + layer.weight);
+    std::copy(weights[index].bias.begin(), weights[index].bias.end(), parameters + layer.bias);
+  }
+}
+
+std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t seed) {
+  std::vector<DenseWeights> weights;
+  for (std::size_t index = 0; index < config.layers(); ++index) {
+    DenseWeights layer;
+    layer.inputs = config.layer_inputs(index);
+    layer.outputs = config.layer_outputs(index);
+    layer.weight.resize(layer.inputs * layer.outputs);
+    layer.bias.resize(layer.outputs);
+    Rng rng(seed, RandomPurpose::kInitialWeights, static_cast<std::uint32_t>(index));
+    const float limit = std::sqrt(6.0F / static_cast<float>(layer.inputs + layer.outputs));
+    for (float& weight : layer.weight) weight = (2 * rng.uniform() - 1) * limit;
+    weights.push_back(std::move(layer));
+  }
+  return weights;
+}
+
+}  // namespace mlp

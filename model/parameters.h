@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model/aligned_buffer.h"
+#include "model/artifact.h"
+#include "model/matrix.h"
+#include "model/mlp.h"
+
+namespace mlp {
+
+// Where each layer's weights stand in one flat buffer of floats. Gradients and the optimizer's
+// moments are buffers of the same layout. W is row-major [inputs, outputs] without gaps, then b;
+// each starts at a multiple of kernels::kPad floats, and the gaps hold zeros.
+class ParameterLayout {
+ public:
+  explicit ParameterLayout(const MlpConfig& config);
+
+  struct Layer {
+    std::size_t inputs;
+    std::size_t outputs;
+    std::size_t weight;  // offsets in floats
+    std::size_t bias;
+  };
+
+  const std::vector<Layer>& layers() const { return layers_; }
+  std::size_t size() const { return size_; }    // floats, gaps included
+  std::size_t count() const { return count_; }  // parameters
+
+ private:
+  std::vector<Layer> layers_;
+  std::size_t size_ = 0;
+  std::size_t count_ = 0;
+};
+
+inline ConstMatrix weight_of(const ParameterLayout::Layer& layer, const float* parameters) {
+  return {parameters + layer.weight, layer.inputs, layer.outputs, layer.outputs};
+}
+inline Matrix weight_of(const ParameterLayout::Layer& layer, float* parameters) {
+  return {parameters + layer.weight, layer.inputs, layer.outputs, layer.outputs};
+}
+
+// Copies out of a buffer of this layout, and into it.
+std::vector<DenseWeights> to_weights(const ParameterLayout& layout, const float* parameters);
+void from_weights(const ParameterLayout& layout, const std::vector<DenseWeights>& weights,
+                  float* parameters);
+
+// Keras's start: W uniform in +-sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010, eq. 16), b
+// zero.
+std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t seed);
+
+}  // namespace mlp

@@ -1,0 +1,56 @@
+#include "model/plan.h"
+
+#include <algorithm>
+
+#include "model/kernels/vector.h"
+#include "model/parameters.h"
+
+namespace mlp {
+namespace {
+
+constexpr std::size_t kRowGroup = 4;
+constexpr std::size_t kLeastRows =
+    16;  // a shard of rows below this runs its matrix products inefficiently
+constexpr double kLeastSharedOperations = 2e6;  // of a whole step
+
+double operations(const MlpConfig& config, std::size_t batch_size) {
+  double products = 0;
+  for (std::size_t layer = 0; layer < config.layers(); ++layer) {
+    const double weights = static_cast<double>(config.layer_inputs(layer)) *
+                           static_cast<double>(config.layer_outputs(layer));
+    products += weights * (layer == 0 ? 2 : 3);  // forward and dW; the first layer needs no dx
+  }
+  return 2 * products * static_cast<double>(batch_size);
+}
+
+std::size_t ceiling_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads) {
+  if (num_threads <= 1 || operations(config, batch_size) < kLeastSharedOperations) return {};
+  const Plan by_rows = {Split::kRows,
+                        std::clamp<std::size_t>(batch_size / kLeastRows, 1, num_threads)};
+  if (config.hidden.size() != 1) return by_rows;
+  const Plan by_units = {Split::kUnits,
+                         std::clamp<std::size_t>(config.hidden[0] / kernels::kPad, 1, num_threads)};
+  if (by_units.shards < by_rows.shards) return by_rows;
+  const std::size_t bytes_by_rows = 2 * sizeof(float) * ParameterLayout(config).count();
+  const std::size_t bytes_by_units = by_units.shards * sizeof(float) * batch_size * config.outputs;
+  return bytes_by_units < bytes_by_rows ? by_units : by_rows;
+}
+
+Range shard_of_rows(std::size_t rows, std::size_t shards, std::size_t index) {
+  const std::size_t each = ceiling_divide(ceiling_divide(rows, shards), kRowGroup) * kRowGroup;
+  return {std::min(rows, index * each), std::min(rows, (index + 1) * each)};
+}
+
+Range shard_of_units(std::size_t units, std::size_t shards, std::size_t index) {
+  const std::size_t panels = ceiling_divide(units, kernels::kPad);
+  const auto start = [&](std::size_t shard) {
+    return std::min(units, panels * shard / shards * kernels::kPad);
+  };
+  return {start(index), start(index + 1)};
+}
+
+}  // namespace mlp

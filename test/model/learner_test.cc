@@ -1,0 +1,263 @@
+#include "model/learner.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "test/support/reference.h"
+
+namespace mlp {
+namespace {
+
+// Rows to learn from, in a shuffled order, of pixels or floats.
+struct Rows {
+  Rows(std::size_t count, std::size_t width, std::size_t classes_count,
+       FeatureType type = FeatureType::kFloat32) {
+    features.type = type;
+    features.width = width;
+    features.floats = test::random_floats(count * width, 11);
+    for (float& value : features.floats) value *= 2;
+    if (type == FeatureType::kUint8) {
+      for (const float value : features.floats)
+        features.bytes.push_back(static_cast<std::uint8_t>((value + 2) * 63));
+      features.floats.clear();
+    }
+    values = test::random_floats(count, 12);
+    for (std::size_t i = 0; i < count; ++i) {
+      classes.push_back(static_cast<std::int32_t>((i * 7) % classes_count));
+      rows.push_back(static_cast<std::uint32_t>((i * 5 + 3) % count));
+    }
+  }
+  Batch batch(Loss loss, std::size_t from, std::size_t to) const {
+    Batch result;
+    result.features = features.view();
+    result.rows = std::span(rows).subspan(from, to - from);
+    if (loss == Loss::kSoftmaxCrossEntropy) {
+      result.classes = classes.data();
+    } else {
+      result.values = values.data();
+    }
+    return result;
+  }
+
+  Features features;
+  std::vector<std::int32_t> classes;
+  std::vector<float> values;
+  std::vector<std::uint32_t> rows;
+};
+
+LearnerConfig learner_config(MlpConfig network, Loss loss, std::size_t batch_size,
+                             std::size_t num_threads) {
+  LearnerConfig config;
+  config.network = std::move(network);
+  config.loss = loss;
+  config.adam.learning_rate = 0.01;
+  config.batch_size = batch_size;
+  config.seed = 0x123456789;
+  config.num_threads = num_threads;
+  return config;
+}
+
+std::vector<float> flat(const std::vector<DenseWeights>& layers) {
+  std::vector<float> values;
+  for (const DenseWeights& layer : layers) {
+    values.insert(values.end(), layer.weight.begin(), layer.weight.end());
+    values.insert(values.end(), layer.bias.begin(), layer.bias.end());
+  }
+  return values;
+}
+
+std::vector<float> parameters_after(const LearnerConfig& config, const Rows& rows,
+                                    std::size_t steps, std::size_t workers) {
+  Team team(workers);
+  Learner learner(config, team);
+  const std::size_t count = rows.rows.size();
+  for (std::size_t step = 0; step < steps; ++step) {
+    const std::size_t from = step * config.batch_size % count;
+    learner.step(rows.batch(config.loss, from, std::min(count, from + config.batch_size)));
+  }
+  return flat(learner.weights());
+}
+
+}  // namespace
+
+TEST_SUITE("model") {
+  TEST_CASE("Learner: gradients agree with central differences in double precision") {
+    constexpr double kTolerance =
+        1e-4;  // relative to the largest gradient; float32 against float64
+    constexpr double kStep = 1e-6;
+    struct Case {
+      const char* name;
+      MlpConfig network;
+      Loss loss;
+      std::size_t rows;
+      std::size_t num_threads;
+      Split split;
+    };
+    // Nets of 2 million operations a step and more are cut into shards; the others are whole.
+    for (const Case& c : {
+             Case{"one shard, two hidden layers",
+                  {5, {7, 4}, 3, 0.3},
+                  Loss::kSoftmaxCrossEntropy,
+                  13,
+                  2,
+                  Split::kRows},
+             Case{"one shard, squared error",
+                  {6, {9}, 1, 0.0},
+                  Loss::kMeanSquaredError,
+                  11,
+                  2,
+                  Split::kRows},
+             Case{"shards of rows",
+                  {40, {48, 24}, 5, 0.25},
+                  Loss::kSoftmaxCrossEntropy,
+                  150,
+                  3,
+                  Split::kRows},
+             Case{"shards of rows, squared error",
+                  {40, {48, 24}, 1, 0.25},
+                  Loss::kMeanSquaredError,
+                  150,
+                  3,
+                  Split::kRows},
+             Case{"shards of units",
+                  {90, {52}, 5, 0.25},
+                  Loss::kSoftmaxCrossEntropy,
+                  130,
+                  2,
+                  Split::kUnits},
+             Case{"shards of units, squared error",
+                  {90, {52}, 1, 0.25},
+                  Loss::kMeanSquaredError,
+                  130,
+                  3,
+                  Split::kUnits},
+         }) {
+      CAPTURE(std::string(c.name));
+      const Rows rows(c.rows, c.network.inputs, c.network.outputs);
+      Team team(2);
+      const LearnerConfig config = learner_config(c.network, c.loss, c.rows, c.num_threads);
+      Learner learner(config, team);
+      CHECK(learner.plan().split == c.split);
+      CHECK((learner.plan().shards > 1) == (std::string(c.name).find("shards") == 0));
+
+      learner.step(
+          rows.batch(c.loss, 0, c.rows));  // so that the step's number and the biases are not zero
+      const ParameterLayout layout(c.network);
+      std::vector<float> gradients(layout.size());
+      from_weights(layout, learner.gradients(rows.batch(c.loss, 0, c.rows)), gradients.data());
+      std::vector<float> weights(layout.size());
+      from_weights(layout, learner.weights(), weights.data());
+      std::vector<double> parameters(weights.begin(), weights.end());
+      std::vector<std::vector<float>> x;
+      std::vector<std::int32_t> classes;
+      std::vector<float> values;
+      for (const std::uint32_t row : rows.rows) {
+        const float* const features = rows.features.view().float_row(row);
+        x.emplace_back(features, features + c.network.inputs);
+        classes.push_back(rows.classes[row]);
+        values.push_back(rows.values[row]);
+      }
+      const auto loss = [&] {
+        return test::batch_loss(c.network, c.loss, parameters, x, classes, values, config.seed,
+                                learner.steps());
+      };
+      double largest = 0;
+      for (const float gradient : gradients)
+        largest = std::max(largest, std::abs(static_cast<double>(gradient)));
+      double worst = 0;
+      for (const ParameterLayout::Layer& layer : layout.layers()) {
+        // Every bias, and a spread of weights that has the first and the last.
+        std::vector<std::size_t> places;
+        const std::size_t count = layer.inputs * layer.outputs;
+        for (std::size_t i = 0; i <= 60; ++i) places.push_back(layer.weight + i * (count - 1) / 60);
+        for (std::size_t i = 0; i < layer.outputs; ++i) places.push_back(layer.bias + i);
+        for (const std::size_t place : places) {
+          const double here = parameters[place];
+          parameters[place] = here + kStep;
+          const double above = loss();
+          parameters[place] = here - kStep;
+          const double below = loss();
+          parameters[place] = here;
+          worst = std::max(worst, std::abs((above - below) / (2 * kStep) -
+                                           static_cast<double>(gradients[place])));
+        }
+      }
+      CHECK(largest > 0);
+      CHECK(worst < kTolerance * largest);
+    }
+  }
+
+  TEST_CASE("Learner: the bits follow from num_threads, not from how many workers there are") {
+    struct Case {
+      const char* name;
+      MlpConfig network;
+      std::size_t batch_size;
+      FeatureType type;
+    };
+    for (const Case& c : {Case{"units", {784, {128}, 10, 0.2}, 64, FeatureType::kUint8},
+                          Case{"units, a width that is no multiple of 16",
+                               {300, {100}, 3, 0.5},
+                               60,
+                               FeatureType::kFloat32},
+                          Case{"rows", {100, {96, 64}, 10, 0.2}, 96, FeatureType::kFloat32},
+                          Case{"tiny", {10, {16}, 2, 0.2}, 32, FeatureType::kFloat32}}) {
+      CAPTURE(std::string(c.name));
+      const Rows rows(150, c.network.inputs, c.network.outputs,
+                      c.type);  // the last batch is a partial one
+      for (const std::size_t num_threads :
+           {std::size_t{1}, std::size_t{2}, std::size_t{4}, std::size_t{16}}) {
+        CAPTURE(num_threads);
+        const LearnerConfig config =
+            learner_config(c.network, Loss::kSoftmaxCrossEntropy, c.batch_size, num_threads);
+        const std::vector<float> alone = parameters_after(config, rows, 20, 1);
+        for (const std::size_t workers : {std::size_t{2}, std::size_t{3}, std::size_t{7}}) {
+          CAPTURE(workers);
+          const std::vector<float> together = parameters_after(config, rows, 20, workers);
+          CHECK(std::memcmp(alone.data(), together.data(), alone.size() * sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("Learner: plans of any number of shards learn the same, up to rounding") {
+    const Rows rows(150, 100, 10);
+    for (const MlpConfig& network :
+         {MlpConfig{100, {128}, 10, 0.2}, MlpConfig{100, {96, 64}, 10, 0.2}}) {
+      const LearnerConfig one = learner_config(network, Loss::kSoftmaxCrossEntropy, 96, 1);
+      LearnerConfig four = one;
+      four.num_threads = 4;
+      const std::vector<float> a = parameters_after(one, rows, 10, 1);
+      const std::vector<float> b = parameters_after(four, rows, 10, 2);
+      double worst = 0;
+      for (std::size_t i = 0; i < a.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(a[i] - b[i])));
+      CHECK(worst > 0);  // else the plans were not different
+      // Adam divides by sqrt(v): where a gradient is near zero its rounding shows in full, a few
+      // learning rates at most.
+      CHECK(worst < 0.02);
+    }
+  }
+
+  TEST_CASE("Learner: the loss falls, and is that of the weights before the step") {
+    const Rows rows(64, 20, 4);
+    Team team(1);
+    Learner learner(learner_config({20, {64}, 4, 0.0}, Loss::kSoftmaxCrossEntropy, 64, 1), team);
+    const LossSums first = learner.step(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 64));
+    CHECK(first.rows == 64);
+    CHECK(first.loss / 64 == doctest::Approx(std::log(4.0)).epsilon(0.7));
+    LossSums last;
+    for (int step = 0; step < 200; ++step)
+      last = learner.step(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 64));
+    CHECK(last.loss / 64 < 0.05);
+    CHECK(last.correct == 64);
+    CHECK(learner.steps() == 201);
+  }
+}
+
+}  // namespace mlp
