@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "model/features.h"
+#include "model/inference.h"
+#include "model/schema.h"
+#include "model/team.h"
+
+namespace mlp {
+
+// What a network says of some rows, in their order.
+struct Predictions {
+  std::vector<std::int32_t>
+      classes;                // classification: the most probable class, the first of equals
+  std::vector<float> scores;  // classification with two classes: the probability of the second
+  std::vector<float> values;  // regression
+  double loss = 0;            // mean cross-entropy or squared error; 0 without targets
+};
+
+// Runs the rows of `features` named by `rows` through `network` on all of the team. classes[r] or
+// values[r] is the target of row r of `features`; both null: no loss. Sums are over fixed blocks of
+// rows in their order, so that the result does not depend on the team's size.
+//
+// `give_up` is asked before each block, by any worker: where it says so, there is no result.
+std::optional<Predictions> evaluate(
+    const InferenceNetwork& network, Task task, const FeatureView& features,
+    std::span<const std::uint32_t> rows, const std::int32_t* classes, const float* values,
+    Team& team, const std::function<bool()>& give_up = [] { return false; });
+
+}  // namespace mlp

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/aligned_buffer.h"
+#include "model/artifact.h"
+#include "model/features.h"
+#include "model/matrix.h"
+
+namespace mlp {
+
+// A trained network, laid out for prediction. Each output is summed over its inputs in one fixed
+// order, whatever the number of rows, so that a row gets the same bits alone and among others.
+//
+// Threads: forward() may run on many at once, each with a workspace of its own, after
+// kernels::prepare_thread().
+class InferenceNetwork {
+ public:
+  // Copies the weights into its own layout. At least one layer; each takes what the one before
+  // gives.
+  explicit InferenceNetwork(const std::vector<DenseWeights>& layers);
+
+  std::size_t inputs() const { return layers_.front().inputs; }
+  std::size_t outputs() const { return layers_.back().outputs; }
+
+  // Memory for the rows of one call, which grows to what was needed most.
+  class Workspace {
+    friend class InferenceNetwork;
+    AlignedBuffer x_;
+    AlignedBuffer even_;
+    AlignedBuffer odd_;
+  };
+
+  // Gives logits or values [x.rows, outputs], in the workspace until its next use: a padded matrix
+  // (kernels/vector.h), so that softmax can go over it in place.
+  Matrix forward(ConstMatrix x, Workspace& workspace) const;
+
+  // The same for rows of `features`, by index; pixels as value / 255.
+  Matrix forward(const FeatureView& features, std::span<const std::uint32_t> rows,
+                 Workspace& workspace) const;
+
+ private:
+  struct Layer {
+    std::size_t inputs;
+    std::size_t outputs;
+    std::vector<float> panels;
+    std::vector<float> bias;  // padded
+  };
+  std::vector<Layer> layers_;
+};
+
+}  // namespace mlp

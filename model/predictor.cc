@@ -1,0 +1,46 @@
+#include "model/predictor.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <stdexcept>
+
+#include "model/gather.h"
+#include "model/kernels/vector.h"
+
+namespace mlp {
+namespace {
+
+constexpr std::size_t kBlockRows = 192;
+
+}  // namespace
+
+Predictor::Predictor(const Artifact& artifact)
+    : schema_(artifact.schema),
+      standardizer_(artifact.mean, artifact.variance),
+      network_(artifact.layers) {}
+
+std::vector<float> Predictor::predict(const FeatureView& features, Workspace& workspace) const {
+  if (features.width != network_.inputs()) throw std::logic_error("Predictor: width");
+  const std::size_t outputs = network_.outputs();
+  std::vector<float> predictions(features.rows * outputs);
+  std::vector<std::uint32_t> indices(kBlockRows);
+  for (std::size_t first = 0; first < features.rows; first += kBlockRows) {
+    const std::size_t rows = std::min(kBlockRows, features.rows - first);
+    std::iota(indices.begin(), indices.end(), static_cast<std::uint32_t>(first));
+    workspace.rows.resize(rows * features.width);
+    const Matrix x = {workspace.rows.data(), rows, features.width, features.width};
+    gather(features, std::span(indices).first(rows), x);
+    if (!standardizer_.empty()) standardizer_.apply(x.data, rows);
+    const Matrix y = network_.forward(x, workspace.network);
+    if (schema_.task == Task::kClassification) {
+      kernels::vector_kernels().softmax(y.data, y.rows, y.columns, y.stride);
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::copy_n(y.row(row), outputs, predictions.data() + (first + row) * outputs);
+    }
+  }
+  return predictions;
+}
+
+}  // namespace mlp

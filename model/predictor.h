@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "model/artifact.h"
+#include "model/features.h"
+#include "model/inference.h"
+#include "model/standardizer.h"
+
+namespace mlp {
+
+// An artifact, ready to answer for rows as they come from a file or a request. A row gets the same
+// bits alone and among others. Threads: predict() may run on many at once, each with a workspace of
+// its own, after kernels::prepare_thread().
+class Predictor {
+ public:
+  explicit Predictor(const Artifact& artifact);
+
+  const Schema& schema() const { return schema_; }
+
+  struct Workspace {
+    InferenceNetwork::Workspace network;
+    std::vector<float> rows;
+  };
+
+  // For each row of `features`, schema().width() wide: the probability of each label, or one value;
+  // row-major, schema().outputs() to a row.
+  std::vector<float> predict(const FeatureView& features, Workspace& workspace) const;
+
+ private:
+  Schema schema_;
+  Standardizer standardizer_;
+  InferenceNetwork network_;
+};
+
+}  // namespace mlp

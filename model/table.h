@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "model/features.h"
+
+namespace mlp {
+
+// The target column as a file holds it. Numbers as long as every field is one, else the text of
+// each field as it stood; at most one of the two vectors is filled. Both are empty where the rows
+// have no target.
+struct RawTargets {
+  std::vector<double> numbers;
+  std::vector<std::string> text;
+
+  bool empty() const { return numbers.empty() && text.empty(); }
+  std::size_t size() const { return text.empty() ? numbers.size() : text.size(); }
+};
+
+// A chunk of rows, the same for every format.
+struct Table {
+  std::string source;                      // what messages call it: a file, or several
+  std::vector<std::size_t> row_shape;      // {28, 28} for images, {8} for eight columns
+  std::vector<std::string> feature_names;  // one per feature, or empty where the format names none
+  std::string target_name;                 // empty where the format names none
+  Features features;                       // product of row_shape wide
+  RawTargets targets;                      // as many as rows, or none
+
+  std::size_t rows() const { return features.rows(); }
+};
+
+}  // namespace mlp

@@ -1,0 +1,135 @@
+#include "model/predictor.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <optional>
+
+#include "model/evaluator.h"
+#include "test/support/reference.h"
+
+namespace mlp {
+namespace {
+
+DenseWeights dense(std::size_t inputs, std::size_t outputs, std::uint32_t seed) {
+  return {inputs, outputs, test::random_floats(inputs * outputs, seed),
+          test::random_floats(outputs, seed + 1)};
+}
+
+Artifact classifier(std::size_t inputs, std::size_t classes) {
+  Artifact artifact;
+  artifact.schema.row_shape = {inputs};
+  artifact.schema.task = Task::kClassification;
+  for (std::size_t i = 0; i < classes; ++i) artifact.schema.labels.push_back(std::to_string(i));
+  artifact.layers = {dense(inputs, 24, 1), dense(24, classes, 3)};
+  return artifact;
+}
+
+}  // namespace
+
+TEST_SUITE("model") {
+  TEST_CASE("Predictor: a row has the same bits alone and among 1,000 others") {
+    Artifact artifact = classifier(37, 5);
+    artifact.mean = test::random_floats(37, 8);
+    artifact.variance = std::vector<float>(37, 0.3F);
+    const Predictor predictor(artifact);
+    Features rows;
+    rows.width = 37;
+    rows.floats = test::random_floats(1001 * 37, 5);
+    Predictor::Workspace workspace;
+    const std::vector<float> together = predictor.predict(rows.view(), workspace);
+    bool same = true;
+    for (std::size_t row = 0; row < 1001; ++row) {
+      const FeatureView one = {FeatureType::kFloat32, rows.view().float_row(row), 1, 37};
+      const std::vector<float> alone = predictor.predict(one, workspace);
+      same = same && std::memcmp(alone.data(), &together[row * 5], 5 * sizeof(float)) == 0;
+    }
+    CHECK(same);
+  }
+
+  TEST_CASE("Predictor: pixels are value / 255, and probabilities sum to 1") {
+    const Predictor predictor(classifier(16, 3));
+    Features bytes;
+    bytes.type = FeatureType::kUint8;
+    bytes.width = 16;
+    Features floats;
+    floats.width = 16;
+    for (int i = 0; i < 160; ++i) {
+      bytes.bytes.push_back(static_cast<std::uint8_t>(i));
+      floats.floats.push_back(static_cast<float>(i) / 255.0F);
+    }
+    Predictor::Workspace workspace;
+    const std::vector<float> probabilities = predictor.predict(bytes.view(), workspace);
+    CHECK(probabilities == predictor.predict(floats.view(), workspace));
+    for (std::size_t row = 0; row < 10; ++row) {
+      CHECK(std::accumulate(&probabilities[row * 3], &probabilities[row * 3] + 3, 0.0) ==
+            doctest::Approx(1).epsilon(1e-6));
+    }
+  }
+
+  TEST_CASE("Predictor: values of a regression come without softmax") {
+    Artifact artifact;
+    artifact.schema.row_shape = {2};
+    artifact.schema.task = Task::kRegression;
+    artifact.layers = {{2, 1, {2, 3}, {10}}};
+    Predictor::Workspace workspace;
+    const std::vector<float> x = {1, 100};
+    CHECK(Predictor(artifact).predict({FeatureType::kFloat32, x.data(), 1, 2}, workspace) ==
+          std::vector<float>{312});
+  }
+
+  TEST_CASE("evaluate: says what the predictor says, and the same with any team") {
+    const Artifact artifact = classifier(12, 2);
+    const InferenceNetwork network(artifact.layers);
+    Features rows;
+    rows.width = 12;
+    rows.floats = test::random_floats(500 * 12, 5);
+    std::vector<std::uint32_t> indices;
+    std::vector<std::int32_t> classes;
+    for (std::uint32_t i = 0; i < 500; ++i) {
+      indices.push_back(499 - i);
+      classes.push_back(static_cast<std::int32_t>(i % 2));
+    }
+    Predictor::Workspace workspace;
+    const std::vector<float> probabilities = Predictor(artifact).predict(rows.view(), workspace);
+    Team one(1);
+    Team three(3);
+    const std::optional<Predictions> alone_or_none = evaluate(
+        network, Task::kClassification, rows.view(), indices, classes.data(), nullptr, one);
+    const std::optional<Predictions> together_or_none = evaluate(
+        network, Task::kClassification, rows.view(), indices, classes.data(), nullptr, three);
+    REQUIRE(alone_or_none);
+    REQUIRE(together_or_none);
+    const Predictions& alone = *alone_or_none;
+    const Predictions& together = *together_or_none;
+    CHECK(alone.classes == together.classes);
+    CHECK(alone.scores == together.scores);
+    CHECK(alone.loss == together.loss);
+    double loss = 0;
+    for (std::size_t i = 0; i < 500; ++i) {
+      const float* const p = &probabilities[indices[i] * 2];
+      CHECK_UNARY(alone.scores[i] == p[1]);
+      CHECK_UNARY(alone.classes[i] == (p[1] > p[0] ? 1 : 0));
+      loss -= std::log(static_cast<double>(p[classes[indices[i]]]));
+    }
+    CHECK(alone.loss == doctest::Approx(loss / 500).epsilon(1e-5));
+  }
+
+  TEST_CASE("evaluate: has no result where it is told to give up") {
+    const Artifact artifact = classifier(12, 2);
+    Features rows;
+    rows.width = 12;
+    rows.floats = test::random_floats(2000 * 12, 5);
+    std::vector<std::uint32_t> indices(2000);
+    std::iota(indices.begin(), indices.end(), 0U);
+    Team team(2);
+    std::atomic<int> questions{0};
+    CHECK_FALSE(evaluate(InferenceNetwork(artifact.layers), Task::kClassification, rows.view(),
+                         indices, nullptr, nullptr, team, [&] { return ++questions == 5; }));
+  }
+}
+
+}  // namespace mlp
