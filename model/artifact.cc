@@ -1,0 +1,412 @@
+#include "model/artifact.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <unordered_set>
+#include <utility>
+
+#include "model/error.h"
+#include "model/hdf5_file.h"
+
+namespace mlp {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The version of Keras whose legacy HDF5 files these are like: its words are understood by tf.keras
+// 2 and by Keras 3 alike.
+constexpr std::string_view kKerasVersion = "2.15.0";
+constexpr std::string_view kKerasBackend = "tensorflow";
+
+const std::string kWeights = "/model_weights";
+const std::string kGroup = "/mlp";
+const std::string kMetadata = "/mlp/metadata";
+
+// Keras names variables by model and layer, and its files repeat the layer:
+// <layer>/<model>/<layer>/<variable>.
+std::string variable_name(const std::string& layer, const std::string& variable) {
+  return fmt::format("sequential/{}/{}", layer, variable);
+}
+
+std::string weight_path(const std::string& layer, const std::string& variable) {
+  return fmt::format("{}/{}/{}", kWeights, layer, variable_name(layer, variable));
+}
+
+std::string dense_name(std::size_t index) { return fmt::format("dense_{}", index + 1); }
+
+const std::string kNormalization = "normalization";
+
+Json keras_layer(std::string_view class_name, std::string_view name, const Json& settings) {
+  Json config = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
+  config.update(settings);
+  return {{"class_name", class_name}, {"config", std::move(config)}};
+}
+
+Json keras_model(const Artifact& artifact) {
+  const Schema& schema = artifact.schema;
+  Json input_shape = Json::array({nullptr});
+  for (const std::size_t extent : schema.row_shape) input_shape.push_back(extent);
+
+  // tf.keras 2 knows this key only; Keras 3 takes it as well as its own, batch_shape.
+  Json layers = Json::array();
+  layers.push_back(
+      {{"class_name", "InputLayer"},
+       {"config", {{"name", "input"}, {"dtype", "float32"}, {"batch_input_shape", input_shape}}}});
+  if (schema.row_shape.size() > 1) {
+    layers.push_back(keras_layer("Flatten", "flatten", {{"data_format", "channels_last"}}));
+  }
+  if (!artifact.mean.empty()) {
+    layers.push_back(keras_layer("Normalization", kNormalization, {{"axis", Json::array({-1})}}));
+  }
+  for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
+    const bool last = i + 1 == artifact.layers.size();
+    const std::string_view output = schema.task == Task::kClassification ? "softmax" : "linear";
+    layers.push_back(keras_layer("Dense", dense_name(i),
+                                 {{"units", artifact.layers[i].outputs},
+                                  {"activation", last ? output : "relu"},
+                                  {"use_bias", true}}));
+    if (!last) {
+      layers.push_back(
+          keras_layer("Dropout", fmt::format("dropout_{}", i + 1), {{"rate", artifact.drop_rate}}));
+    }
+  }
+  return {{"class_name", "Sequential"},
+          {"config", {{"name", "sequential"}, {"layers", std::move(layers)}}}};
+}
+
+// The variables of one layer, of which Keras finds each by the order of their names.
+void add_variables(Hdf5Writer& file, const std::string& layer,
+                   const std::vector<std::string>& variables) {
+  std::vector<std::string> names;
+  for (const std::string& variable : variables) names.push_back(variable_name(layer, variable));
+  file.add_attribute(fmt::format("{}/{}", kWeights, layer), "weight_names", names);
+}
+
+void add_keras_model(Hdf5Writer& file, const Artifact& artifact) {
+  const Json model = keras_model(artifact);
+  file.add_attribute("/", "model_config", model.dump());
+  file.add_attribute("/", "keras_version", kKerasVersion);
+  file.add_attribute("/", "backend", kKerasBackend);
+
+  file.add_group(kWeights);
+  std::vector<std::string> layer_names;
+  for (const Json& layer : model["config"]["layers"]) {
+    if (layer["class_name"] == "InputLayer") continue;  // Keras leaves it out as well.
+    layer_names.push_back(layer["config"]["name"]);
+    file.add_group(fmt::format("{}/{}", kWeights, layer_names.back()));
+  }
+  file.add_attribute(kWeights, "layer_names", layer_names);
+  file.add_attribute(kWeights, "keras_version", kKerasVersion);
+  file.add_attribute(kWeights, "backend", kKerasBackend);
+
+  for (const std::string& layer : layer_names) {
+    if (layer == kNormalization) {
+      const std::array shape = {artifact.mean.size()};
+      file.add_floats(weight_path(layer, "mean"), shape, artifact.mean);
+      file.add_floats(weight_path(layer, "variance"), shape, artifact.variance);
+      // Rows seen by adapt(), which Keras never reads; files of Keras 3 say 0.
+      file.add_integer(weight_path(layer, "count"), 0);
+      add_variables(file, layer, {"mean", "variance", "count"});
+    } else if (!layer.starts_with("dense_")) {
+      add_variables(file, layer, {});
+    }
+  }
+  for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
+    const DenseWeights& dense = artifact.layers[i];
+    file.add_floats(weight_path(dense_name(i), "kernel"), std::array{dense.inputs, dense.outputs},
+                    dense.weight);
+    file.add_floats(weight_path(dense_name(i), "bias"), std::array{dense.outputs}, dense.bias);
+    add_variables(file, dense_name(i), {"kernel", "bias"});
+  }
+}
+
+// JSON has no numbers for these.
+constexpr std::string_view kNan = "NaN";
+constexpr std::string_view kInfinity = "Infinity";
+constexpr std::string_view kMinusInfinity = "-Infinity";
+
+Json number_to_json(double value) {
+  if (std::isnan(value)) return kNan;
+  if (std::isinf(value)) return value > 0 ? kInfinity : kMinusInfinity;
+  return value;
+}
+
+double number_from_json(const Json& value) {
+  if (value == kNan) return std::numeric_limits<double>::quiet_NaN();
+  if (value == kInfinity) return std::numeric_limits<double>::infinity();
+  if (value == kMinusInfinity) return -std::numeric_limits<double>::infinity();
+  return value.get<double>();
+}
+
+// JSON is UTF-8, but labels and names come from users' files, in whatever encoding. Where one text
+// of the metadata is no UTF-8, every byte of every text is written as the character of that number.
+constexpr std::string_view kUtf8 = "utf-8";
+constexpr std::string_view kLatin1 = "latin-1";
+
+std::string latin1_to_utf8(const std::string& text) {
+  std::string utf8;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      utf8 += c;
+    } else {
+      utf8 += static_cast<char>(0xC0 | (byte >> 6));
+      utf8 += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return utf8;
+}
+
+// Only for valid UTF-8, which the JSON parser has made sure of. Throws std::range_error at a
+// character above U+00FF.
+std::string utf8_to_latin1(const std::string& utf8) {
+  std::string text;
+  for (std::size_t i = 0; i < utf8.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(utf8[i]);
+    if (lead < 0x80) {
+      text += utf8[i];
+    } else if (lead == 0xC2 || lead == 0xC3) {
+      const auto trail = static_cast<unsigned char>(utf8[++i]);
+      text += static_cast<char>(((lead & 0x03) << 6) | (trail & 0x3F));
+    } else {
+      throw std::range_error("a text is not in the encoding that the metadata name");
+    }
+  }
+  return text;
+}
+
+template <typename Recode>
+void recode_texts(Json& value, const Recode& recode) {
+  if (value.is_string()) {
+    value = recode(value.get_ref<const std::string&>());
+  } else if (value.is_structured()) {
+    for (Json& member : value) recode_texts(member, recode);
+  }
+}
+
+std::string dump_metadata(Json metadata) {
+  try {
+    return metadata.dump();
+  } catch (const Json::type_error&) {  // A text that is not UTF-8: the only error dump() knows.
+    recode_texts(metadata, latin1_to_utf8);
+    metadata["text_encoding"] = kLatin1;
+    return metadata.dump();
+  }
+}
+
+std::string_view task_name(Task task) {
+  return task == Task::kClassification ? "classification" : "regression";
+}
+
+Json metadata_of(const Artifact& artifact) {
+  const Schema& schema = artifact.schema;
+  Json rows = Json::array();
+  for (const std::vector<double>& row : artifact.history.rows) {
+    Json values = Json::array();
+    for (const double value : row) values.push_back(number_to_json(value));
+    rows.push_back(std::move(values));
+  }
+  return {
+      {"text_encoding", kUtf8},
+      {"versions", artifact.versions},
+      {"schema",
+       {{"row_shape", schema.row_shape},
+        {"feature_names", schema.feature_names},
+        {"target_name", schema.target_name},
+        {"task", task_name(schema.task)},
+        {"labels_are_text", schema.labels_are_text},
+        {"labels", schema.labels}}},
+      {"normalized", !artifact.mean.empty()},
+      {"dense_layers", artifact.layers.size()},
+      {"drop_rate", artifact.drop_rate},
+      {"hyperparameters", artifact.hyperparameters},
+      {"num_threads", artifact.num_threads},
+      {"history", {{"columns", artifact.history.columns}, {"rows", std::move(rows)}}},
+  };
+}
+
+// A count, which has to be a JSON integer: nlohmann's conversions would also take 1.5, -1 and true.
+std::size_t count_from_json(const Json& value) {
+  if (!value.is_number_unsigned()) throw std::range_error("a count is not an integer from 0 on");
+  return value.get<std::size_t>();
+}
+
+void fill_from_metadata(Artifact& artifact, Json& metadata) {
+  artifact.versions = std::move(metadata.at("versions"));
+  artifact.hyperparameters = std::move(metadata.at("hyperparameters"));
+  artifact.num_threads = count_from_json(metadata.at("num_threads"));
+  artifact.drop_rate = metadata.at("drop_rate").get<double>();
+
+  Json& schema = metadata.at("schema");
+  for (const Json& extent : schema.at("row_shape")) {
+    artifact.schema.row_shape.push_back(count_from_json(extent));
+  }
+  schema.at("feature_names").get_to(artifact.schema.feature_names);
+  schema.at("target_name").get_to(artifact.schema.target_name);
+  schema.at("labels_are_text").get_to(artifact.schema.labels_are_text);
+  schema.at("labels").get_to(artifact.schema.labels);
+  const Json& task = schema.at("task");
+  if (task == task_name(Task::kClassification)) {
+    artifact.schema.task = Task::kClassification;
+  } else if (task == task_name(Task::kRegression)) {
+    artifact.schema.task = Task::kRegression;
+  } else {
+    throw std::range_error("the task is neither classification nor regression");
+  }
+
+  const Json& history = metadata.at("history");
+  history.at("columns").get_to(artifact.history.columns);
+  for (const Json& row : history.at("rows")) {
+    std::vector<double>& values = artifact.history.rows.emplace_back();
+    for (const Json& value : row) values.push_back(number_from_json(value));
+  }
+}
+
+bool is_integer_text(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// What is wrong within the metadata, as a sentence; empty where nothing is.
+std::string inconsistency(const Artifact& artifact) {
+  const Schema& schema = artifact.schema;
+  if (schema.row_shape.empty()) return "Its rows have no shape.";
+  std::size_t width = 1;
+  for (const std::size_t extent : schema.row_shape) {
+    if (extent == 0 || width > std::numeric_limits<std::size_t>::max() / extent) {
+      return "The shape of its rows is impossible.";
+    }
+    width *= extent;
+  }
+  if (!schema.feature_names.empty() && schema.feature_names.size() != width) {
+    return fmt::format("It names {} features but its rows have {}.", schema.feature_names.size(),
+                       width);
+  }
+  if (schema.task == Task::kClassification) {
+    if (schema.labels.empty()) return "It classifies, but has no labels.";
+    if (std::unordered_set<std::string_view>(schema.labels.begin(), schema.labels.end()).size() !=
+        schema.labels.size()) {
+      return "It has a label twice.";
+    }
+    if (!schema.labels_are_text && !std::ranges::all_of(schema.labels, is_integer_text)) {
+      return "A label that should be an integer is none.";
+    }
+  } else if (!schema.labels.empty()) {
+    return "It is a regression, but has labels.";
+  }
+  if (!(artifact.drop_rate >= 0 && artifact.drop_rate <= 1)) {
+    return fmt::format("Its drop_rate is {}.", artifact.drop_rate);
+  }
+  if (artifact.num_threads == 0) return "Its num_threads is 0.";
+  if (!artifact.hyperparameters.is_object()) return "Its hyperparameters are no JSON object.";
+  if (!artifact.versions.is_object()) return "Its versions are no JSON object.";
+  for (const std::vector<double>& row : artifact.history.rows) {
+    if (row.size() != artifact.history.columns.size()) {
+      return fmt::format("A row of its history has {} values for {} columns.", row.size(),
+                         artifact.history.columns.size());
+    }
+  }
+  return {};
+}
+
+void read_normalization(const Hdf5Reader& file, Artifact& artifact) {
+  artifact.mean = file.floats(weight_path(kNormalization, "mean"));
+  artifact.variance = file.floats(weight_path(kNormalization, "variance"));
+  const std::size_t width = artifact.schema.width();
+  for (const std::size_t size : {artifact.mean.size(), artifact.variance.size()}) {
+    if (size != width) {
+      file.fail(fmt::format("It normalizes {} features but its rows have {}.", size, width));
+    }
+  }
+  if (!std::ranges::all_of(artifact.variance, [](float value) { return value > 0; })) {
+    file.fail("The variance of a feature is not positive.");
+  }
+}
+
+void read_dense_layers(const Hdf5Reader& file, std::size_t count, Artifact& artifact) {
+  if (count == 0) file.fail("It has no layers.");
+  std::size_t inputs = artifact.schema.width();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string kernel = weight_path(dense_name(i), "kernel");
+    const std::string bias = weight_path(dense_name(i), "bias");
+    const std::vector<std::size_t> shape = file.shape(kernel);
+    if (shape.size() != 2 || shape[0] != inputs || shape[1] == 0) {
+      file.fail(fmt::format("{} has the shape [{}], where {} rows were expected.", kernel,
+                            fmt::join(shape, ", "), inputs));
+    }
+    if (file.shape(bias) != std::vector{shape[1]}) {
+      file.fail(fmt::format("{} has the shape [{}], but its layer has {} outputs.", bias,
+                            fmt::join(file.shape(bias), ", "), shape[1]));
+    }
+    artifact.layers.push_back({shape[0], shape[1], file.floats(kernel), file.floats(bias)});
+    inputs = shape[1];
+  }
+  if (inputs != artifact.schema.outputs()) {
+    file.fail(fmt::format("Its network has {} outputs, where {} were expected.", inputs,
+                          artifact.schema.outputs()));
+  }
+}
+
+}  // namespace
+
+std::string to_bytes(const Artifact& artifact) {
+  assert(!artifact.layers.empty());
+  assert(artifact.mean.size() == artifact.variance.size());
+  Hdf5Writer file;
+  add_keras_model(file, artifact);
+  file.add_group(kGroup);
+  file.add_attribute(kGroup, "format_version", kArtifactFormatVersion);
+  file.add_text(kMetadata, dump_metadata(metadata_of(artifact)));
+  return file.finish();
+}
+
+Artifact artifact_from_bytes(std::string_view bytes, std::string_view name) {
+  const Hdf5Reader file(bytes, name);
+  if (!file.contains(kGroup)) {
+    throw UserError(
+        fmt::format("{} was not written by mlp: it is an HDF5 file, but without the group {}. "
+                    "Expected the model.h5 that mlp train writes; a model that Keras has saved "
+                    "can't be used in its place.",
+                    name, kGroup));
+  }
+  const std::int64_t version = file.integer_attribute(kGroup, "format_version");
+  if (version > kArtifactFormatVersion) {
+    throw UserError(
+        fmt::format("{} has format version {}, but this program, mlp {}, reads versions up to {}. "
+                    "Use a newer mlp, at least as new as the one that wrote the file.",
+                    name, version, MLP_VERSION, kArtifactFormatVersion));
+  }
+  if (version < 1) file.fail(fmt::format("Its format version is {}.", version));
+
+  const std::string text = file.text(kMetadata);
+  const auto fail_to_understand = [&file](std::string_view reason) {
+    constexpr std::size_t kLongest = 200;
+    file.fail(fmt::format("{} can't be understood ({}).", kMetadata, reason.substr(0, kLongest)));
+  };
+  Artifact artifact;
+  bool normalized = false;
+  std::size_t dense_layers = 0;
+  try {
+    Json metadata = Json::parse(text);
+    if (metadata.at("text_encoding") == kLatin1) recode_texts(metadata, utf8_to_latin1);
+    metadata.at("normalized").get_to(normalized);
+    dense_layers = count_from_json(metadata.at("dense_layers"));
+    fill_from_metadata(artifact, metadata);
+  } catch (const Json::exception& error) {
+    fail_to_understand(error.what());
+  } catch (const std::range_error& error) {
+    fail_to_understand(error.what());
+  }
+  if (const std::string found = inconsistency(artifact); !found.empty()) file.fail(found);
+  if (normalized) read_normalization(file, artifact);
+  read_dense_layers(file, dense_layers, artifact);
+  return artifact;
+}
+
+}  // namespace mlp

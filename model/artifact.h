@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/schema.h"
+
+namespace mlp {
+
+// One fully connected layer, y = x W + b: W [inputs, outputs] row-major, b [outputs].
+struct DenseWeights {
+  std::size_t inputs = 0;
+  std::size_t outputs = 0;
+  std::vector<float> weight;
+  std::vector<float> bias;
+};
+
+// What training left behind: a value per column and epoch, in the order of `columns`.
+struct History {
+  std::vector<std::string> columns;       // "epoch", "loss", "accuracy", ..., "val_loss", ...
+  std::vector<std::vector<double>> rows;  // as long as columns
+};
+
+// Everything needed to predict, and what tells where it came from. It holds no path, host, time or
+// count of workers, so that equal runs give equal bytes.
+struct Artifact {
+  Schema schema;
+  // Of each feature over the training rows; both empty where features are taken as they are.
+  std::vector<float> mean;
+  std::vector<float> variance;  // 1 for a constant feature
+  double drop_rate = 0;  // after each hidden layer while training; for Keras's description only
+  // Hidden ones end in relu; the last gives logits, or the value in original units.
+  std::vector<DenseWeights> layers;
+  nlohmann::ordered_json hyperparameters = nlohmann::ordered_json::object();  // as used, by name
+  std::size_t num_threads = 1;
+  History history;
+  // Of this program and its libraries, by name.
+  nlohmann::ordered_json versions = nlohmann::ordered_json::object();
+};
+
+// The version of the group "mlp" in the files that this program writes, and the newest it reads.
+inline constexpr std::int64_t kArtifactFormatVersion = 1;
+
+// The bytes of model.h5, as docs/artifact.md describes them. Equal artifacts give equal bytes.
+std::string to_bytes(const Artifact& artifact);
+
+// The reverse. `name` is what messages call the file. Throws UserError for bytes that are no such
+// file, are cut short or inconsistent, or have a newer format version (naming both versions).
+Artifact artifact_from_bytes(std::string_view bytes, std::string_view name);
+
+}  // namespace mlp
