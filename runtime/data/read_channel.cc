@@ -1,0 +1,337 @@
+#include "runtime/data/read_channel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "model/error.h"
+#include "runtime/data/array_bundle.h"
+#include "runtime/data/csv_reader.h"
+#include "runtime/data/file_format.h"
+#include "runtime/data/wording.h"
+
+namespace mlp {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kKinds = ".csv, .npz or .npy";
+
+struct ChannelFile {
+  fs::path path;
+  fs::path relative;  // to the channel; empty where the channel is the file
+  std::string name;   // for messages
+  FileFormat format = FileFormat::kOther;
+};
+
+[[noreturn]] void throw_unreadable(const fs::path& path, const std::error_code& error) {
+  throw UserError(fmt::format("{}: the channel can't be read: {}. Check who may read the path.",
+                              shortened_path(path.string()), error.message()));
+}
+
+// Collects the regular files below `folder`. Names that begin with '.' or '_' are bookkeeping of
+// other tools. `ancestors` are the real paths of the folders on the way, which a symbolic link may
+// lead back to.
+void collect(const fs::path& folder, const fs::path& relative, std::set<fs::path>& ancestors,
+             std::vector<ChannelFile>& files) {
+  std::error_code error;
+  const fs::path real = fs::canonical(folder, error);
+  if (error) throw_unreadable(folder, error);
+  if (!ancestors.insert(real).second) return;
+  fs::directory_iterator entries(folder, error);
+  if (error) throw_unreadable(folder, error);
+  while (entries != fs::directory_iterator()) {
+    const fs::path path = entries->path();
+    const fs::path name = path.filename();
+    const char first = name.native().front();
+    std::error_code no_status;
+    const fs::file_status status = fs::status(path, no_status);
+    if (first != '.' && first != '_') {
+      if (fs::is_directory(status)) {
+        collect(path, relative / name, ancestors, files);
+      } else if (fs::is_regular_file(status)) {
+        files.push_back({path, relative / name, shortened_path(path.string())});
+      }
+    }
+    entries.increment(error);
+    if (error) throw_unreadable(folder, error);
+  }
+  ancestors.erase(real);
+}
+
+// The files to read in the order of their names; others are told of in `notes`.
+std::vector<ChannelFile> find_files(const fs::path& channel, ContentKind kind,
+                                    std::vector<std::string>& notes) {
+  const std::string channel_name = shortened_path(channel.string());
+  std::error_code error;
+  const fs::file_status status = fs::status(channel, error);
+  if (!fs::exists(status)) {
+    if (error && error.value() != ENOENT) throw_unreadable(channel, error);
+    throw UserError(fmt::format(
+        "{}: the channel's path does not exist. Expected a folder with {} files, or one such file: "
+        "check the path and the name of the channel.",
+        channel_name, kKinds));
+  }
+  std::vector<ChannelFile> found;
+  if (fs::is_directory(status)) {
+    std::set<fs::path> ancestors;
+    collect(channel, {}, ancestors, found);
+    std::sort(found.begin(), found.end(), [](const ChannelFile& a, const ChannelFile& b) {
+      return a.relative.native() < b.relative.native();
+    });
+  } else if (fs::is_regular_file(status)) {
+    found.push_back({channel, {}, channel_name});
+  } else {
+    throw UserError(
+        fmt::format("{}: the channel is neither a folder nor a regular file. Expected a folder "
+                    "with {} files, or one such file.",
+                    channel_name, kKinds));
+  }
+
+  for (ChannelFile& file : found) {
+    file.format = file_format(file.path, kind, file.relative.empty());
+  }
+  // Where the content type says text and no name does, it is all text.
+  const auto is_other = [](const ChannelFile& file) { return file.format == FileFormat::kOther; };
+  if (kind == ContentKind::kCsv && std::all_of(found.begin(), found.end(), is_other)) {
+    for (ChannelFile& file : found) {
+      const std::string suffix = lower_case(file.path.extension().string());
+      if (suffix != ".npz" && suffix != ".npy") file.format = FileFormat::kCsv;
+    }
+  }
+  std::vector<ChannelFile> files;
+  std::vector<std::string> ignored;
+  for (ChannelFile& file : found) {
+    if (file.format == FileFormat::kOther) {
+      ignored.push_back(shortened_path(file.relative.string()));
+    } else {
+      files.push_back(std::move(file));
+    }
+  }
+  if (files.empty()) {
+    const std::string_view wanted = kind == ContentKind::kCsv      ? ".csv"
+                                    : kind == ContentKind::kArrays ? ".npz or .npy"
+                                                                   : kKinds;
+    throw UserError(fmt::format(
+        "{}: the channel holds no file that can be read: found {}. Expected {} files. If text "
+        "files have another suffix, set the channel's content type to text/csv.",
+        channel_name, ignored.empty() ? "none" : listed(ignored, 5), wanted));
+  }
+  if (!ignored.empty()) {
+    notes.push_back(fmt::format("Ignored {} file{} in {} that {} no {}: {}.", ignored.size(),
+                                ignored.size() == 1 ? "" : "s", channel_name,
+                                ignored.size() == 1 ? "is" : "are", kKinds, listed(ignored, 5)));
+  }
+  const auto is_csv = [](const ChannelFile& file) { return file.format == FileFormat::kCsv; };
+  const auto csv = std::find_if(files.begin(), files.end(), is_csv);
+  const auto array = std::find_if_not(files.begin(), files.end(), is_csv);
+  if (csv != files.end() && array != files.end()) {
+    throw UserError(
+        fmt::format("{}: the channel mixes text and arrays: {} and {}. Expected one kind: remove "
+                    "the other, or set the channel's content type.",
+                    channel_name, in_quotes(csv->name), in_quotes(array->name)));
+  }
+  return files;
+}
+
+// What messages call all these files together.
+std::string source_name(const std::string& first, std::size_t count) {
+  if (count == 1) return first;
+  return fmt::format("{} and {} more file{}", first, count - 1, count == 2 ? "" : "s");
+}
+
+Table read_csv(const std::vector<ChannelFile>& files, const ReadOptions& options) {
+  std::vector<CsvReader::Opener> openers;
+  openers.reserve(files.size());
+  for (const ChannelFile& file : files) {
+    openers.push_back([file] { return file_source(file.path, file.name); });
+  }
+  CsvReader reader(std::move(openers), options.header, options.target);
+  constexpr std::size_t kValuesPerPoll = 1 << 19;  // some MB of text
+  Table table;
+  std::size_t limit = 1;  // until the width is known
+  while (reader.read(table, limit) == limit) {
+    options.poll();
+    limit = std::max<std::size_t>(1, kValuesPerPoll / table.features.width);
+  }
+  table.source = source_name(files[0].name, files.size());
+  return table;
+}
+
+std::vector<ArrayBundle> open_bundles(const fs::path& channel,
+                                      const std::vector<ChannelFile>& files) {
+  std::vector<ArrayBundle> bundles;
+  for (const ChannelFile& file : files) {
+    if (file.format == FileFormat::kNpz) {
+      bundles.push_back(open_npz(file.path, file.name));
+      continue;
+    }
+    // Files of one folder need not stand together: those of its sub-folders sort among them.
+    std::string folder = file.relative.parent_path().string();
+    if (folder.empty()) folder = shortened_path(channel.string());
+    auto bundle = std::find_if(bundles.begin(), bundles.end(),
+                               [&](const ArrayBundle& other) { return other.name == folder; });
+    if (bundle == bundles.end()) {
+      bundle = bundles.insert(bundles.end(), {.name = folder, .arrays = {}});
+    }
+    add_npy(*bundle, file.path.stem().string(), file.path, file.name);
+  }
+  return bundles;
+}
+
+struct Pair {
+  std::string x;
+  std::string y;
+};
+
+bool has_any(const ArrayBundle& bundle, const Pair& pair) {
+  return bundle.arrays.contains(pair.x) || bundle.arrays.contains(pair.y);
+}
+
+// The first pair of which the bundle has a part, for it is the one that is meant.
+Pair choose_pair(const ArrayBundle& bundle, ChannelRole role) {
+  const Pair plain = {"x", "y"};
+  const Pair train = {"x_train", "y_train"};
+  const Pair test = {"x_test", "y_test"};
+  std::vector<Pair> choices;
+  switch (role) {
+    case ChannelRole::kTraining:
+      choices = {train, plain};
+      break;
+    case ChannelRole::kValidation:
+      choices = {plain, test, train};
+      break;
+    case ChannelRole::kTest:
+      choices = {test, plain};
+      break;
+  }
+  std::vector<std::string> names;
+  for (const Pair& choice : choices) {
+    if (has_any(bundle, choice)) return choice;
+    names.push_back(fmt::format("{} and {}", choice.x, choice.y));
+  }
+  throw UserError(
+      fmt::format("{}: expected arrays named {}. The arrays found are: {}. Rename them.",
+                  bundle.name, fmt::join(names, ", or "), bundle.contents()));
+}
+
+const std::shared_ptr<const ArrayFile>& find_array(const ArrayBundle& bundle, const Pair& pair,
+                                                   const std::string& name) {
+  const auto found = bundle.arrays.find(name);
+  if (found != bundle.arrays.end()) return found->second;
+  throw UserError(fmt::format(
+      "{}: expected both {} and {}, but {} is missing. The arrays found are: {}. Add the array.",
+      bundle.name, pair.x, pair.y, name, bundle.contents()));
+}
+
+Table read_pair(const ArrayBundle& bundle, const Pair& pair, const std::function<void()>& poll) {
+  const std::shared_ptr<const ArrayFile>& x = find_array(bundle, pair, pair.x);
+  const std::shared_ptr<const ArrayFile>& y = find_array(bundle, pair, pair.y);
+  const ArrayHeader x_header = x->header();
+  const ArrayHeader y_header = y->header();
+  feature_type(x_header, x->name());
+  check_targets(y_header, y->name());
+  if (x_header.shape.size() < 2) {
+    throw UserError(
+        fmt::format("{}: the features have the shape {}. Expected rows x features, at least two "
+                    "dimensions: for a single feature, save x.reshape(-1, 1).",
+                    x->name(), shape_text(x_header.shape)));
+  }
+  if (x_header.rows() != y_header.rows()) {
+    throw UserError(
+        fmt::format("{}: {} has {} rows, but {} has {}. Expected one label per row of features.",
+                    bundle.name, pair.x, x_header.rows(), pair.y, y_header.rows()));
+  }
+  if (x_header.values() == 0) {
+    throw UserError(fmt::format(
+        "{}: the features have the shape {}, so there are no {}. Expected at least one row with "
+        "one feature.",
+        x->name(), shape_text(x_header.shape), x_header.rows() == 0 ? "rows" : "features"));
+  }
+  Table table;
+  table.source = bundle.name;
+  table.row_shape = x_header.row_shape();
+  table.features = read_features(x, x_header, poll);
+  table.targets = read_targets(*y, y_header, poll);
+  return table;
+}
+
+template <typename T>
+void append(std::vector<T>& to, std::vector<T>&& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+// Adds the rows of one bundle to those of the ones before it.
+void append(Table& table, Table&& more) {
+  if (table.row_shape.empty()) {
+    table = std::move(more);
+    return;
+  }
+  const auto type_name = [](const Table& t) {
+    return t.features.type == FeatureType::kUint8 ? "uint8" : "float";
+  };
+  if (table.row_shape != more.row_shape || table.features.type != more.features.type) {
+    throw UserError(
+        fmt::format("{}: the rows are {} of shape {}, but those of {} are {} of shape {}. Expected "
+                    "the same in all arrays of a channel.",
+                    more.source, type_name(more), shape_text(more.row_shape), table.source,
+                    type_name(table), shape_text(table.row_shape)));
+  }
+  if (table.targets.text.empty() != more.targets.text.empty()) {
+    throw UserError(
+        fmt::format("{}: the labels are {}, but those of {} are {}. Expected the same in all "
+                    "arrays of a channel.",
+                    more.source, more.targets.text.empty() ? "numbers" : "text", table.source,
+                    table.targets.text.empty() ? "numbers" : "text"));
+  }
+  append(table.features.floats, std::move(more.features.floats));
+  append(table.features.bytes, std::move(more.features.bytes));
+  append(table.targets.numbers, std::move(more.targets.numbers));
+  append(table.targets.text, std::move(more.targets.text));
+}
+
+ChannelRows read_arrays(const fs::path& channel, const std::vector<ChannelFile>& files,
+                        ChannelRole role, const ReadOptions& options) {
+  ChannelRows result;
+  const std::vector<ArrayBundle> bundles = open_bundles(channel, files);
+  std::size_t tests = 0;
+  std::string first_test;
+  for (const ArrayBundle& bundle : bundles) {
+    const Pair pair = choose_pair(bundle, role);
+    append(result.rows, read_pair(bundle, pair, options.poll));
+    const Pair test = {"x_test", "y_test"};
+    if (role == ChannelRole::kTraining && pair.x == "x_train" && has_any(bundle, test)) {
+      if (!result.test) result.test.emplace();
+      append(*result.test, read_pair(bundle, test, options.poll));
+      if (tests++ == 0) first_test = bundle.name;
+    }
+  }
+  result.rows.source = source_name(bundles[0].name, bundles.size());
+  if (result.test) result.test->source = source_name(first_test, tests);
+  return result;
+}
+
+}  // namespace
+
+ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
+                         const ReadOptions& options) {
+  const ContentKind kind = parse_content_type(options.content_type);
+  std::vector<std::string> notes;
+  const std::vector<ChannelFile> files = find_files(path, kind, notes);
+  ChannelRows result;
+  if (files[0].format == FileFormat::kCsv) {
+    result.rows = read_csv(files, options);
+    result.is_csv = true;
+  } else {
+    result = read_arrays(path, files, role, options);
+  }
+  result.notes = std::move(notes);
+  return result;
+}
+
+}  // namespace mlp
