@@ -1,0 +1,188 @@
+#include "entrypoint/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cxxopts.hpp>
+
+#include "runtime/sagemaker/hyperparameters.h"
+
+namespace mlp {
+namespace {
+
+struct Option {
+  const char* name;
+  const char* placeholder;
+  const char* help;
+};
+
+constexpr Option kTrainOptions[] = {
+    {"train", "DIR",
+     "training rows: a folder or a file [SM_CHANNEL_TRAINING, /opt/ml/input/data/training, "
+     "./data]"},
+    {"validation", "DIR",
+     "rows that judge each epoch [SM_CHANNEL_VALIDATION, /opt/ml/input/data/validation]"},
+    {"test", "DIR", "rows that judge the final model [SM_CHANNEL_TEST, /opt/ml/input/data/test]"},
+    {"model_dir", "DIR", "where model.h5 goes [SM_MODEL_DIR, /opt/ml/model, ./model]"},
+    {"output_dir", "DIR", "where reports go [SM_OUTPUT_DATA_DIR, /opt/ml/output/data, ./output]"},
+};
+
+constexpr Option kPredictOptions[] = {
+    {"model_dir", "DIR", "where model.h5 is [SM_MODEL_DIR, /opt/ml/model, ./model]"},
+    {"input", "FILE", "rows to predict: CSV, .npy or .npz"},
+    {"output", "FILE", "where predictions go, as CSV [standard output]"},
+    {"header", "auto|true|false", "whether the CSV's first line names its columns [auto]"},
+    {"label_size", "0|1", "1: the CSV's first column is the label, to be left out [0]"},
+    {"array", "NAME", "which array of the .npz [x, else x_test, else the only one]"},
+};
+
+std::string normalized_argument(const std::string& argument) {
+  if (!argument.starts_with("--")) return argument;
+  const std::size_t end = std::min(argument.find('='), argument.size());
+  std::string name = argument.substr(2, end - 2);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return "--" + name + argument.substr(end);
+}
+
+std::vector<std::string> hyperparameter_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : describe_hyperparameters()) names.push_back(entry["name"]);
+  return names;
+}
+
+void add_options(cxxopts::Options& parser, const std::string& group,
+                 std::span<const Option> options) {
+  for (const Option& option : options) {
+    parser.add_options(group)(option.name, option.help, cxxopts::value<std::string>(),
+                              option.placeholder);
+  }
+}
+
+cxxopts::Options make_parser(const std::string& command) {
+  cxxopts::Options parser("mlp");
+  parser.allow_unrecognised_options();
+  if (command == "train") {
+    add_options(parser, "train", kTrainOptions);
+    for (const std::string& name : hyperparameter_names()) {
+      parser.add_options("hyperparameters")(name, "", cxxopts::value<std::string>());
+    }
+  } else if (command == "predict") {
+    add_options(parser, "predict", kPredictOptions);
+  }
+  return parser;
+}
+
+// A hyperparameter's default as one would type it; empty where there is none.
+std::string default_text(const nlohmann::ordered_json& entry) {
+  const auto found = entry.find("default");
+  if (found == entry.end() || found->is_null()) return "";
+  if (found->is_string()) return found->get<std::string>();
+  if (!found->is_array()) return found->dump();
+  std::string text;
+  for (const auto& item : *found) text += (text.empty() ? "" : ",") + item.dump();
+  return text;
+}
+
+void append_options(std::string& text, std::span<const Option> options) {
+  for (const Option& option : options) {
+    text += fmt::format("  {:<26}{}\n", fmt::format("--{} {}", option.name, option.placeholder),
+                        option.help);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> CommandLine::option(const std::string& name) const {
+  const auto found = options.find(name);
+  if (found == options.end()) return std::nullopt;
+  return found->second;
+}
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  line.command = "train";
+  std::size_t first = 0;
+  if (!arguments.empty() && !arguments[0].starts_with("-")) {
+    line.command = arguments[0];
+    first = 1;
+  }
+  for (const char* known : {"train", "predict", "describe", "serve"}) {
+    if (line.command != known) continue;
+    std::vector<std::string> normalized = {"mlp"};
+    for (std::size_t i = first; i < arguments.size(); ++i) {
+      if (arguments[i] == "--help" || arguments[i] == "-h") {
+        line.command = "help";
+        return line;
+      }
+      if (arguments[i] == "--version") {
+        line.command = "version";
+        return line;
+      }
+      normalized.push_back(normalized_argument(arguments[i]));
+    }
+    std::vector<const char*> pointers;
+    for (const std::string& argument : normalized) pointers.push_back(argument.c_str());
+
+    const std::vector<std::string> hyperparameters = hyperparameter_names();
+    try {
+      cxxopts::Options parser = make_parser(line.command);
+      const cxxopts::ParseResult result =
+          parser.parse(static_cast<int>(pointers.size()), pointers.data());
+      for (const auto& pair : result.arguments()) {
+        const bool tunes = line.command == "train" &&
+                           std::find(hyperparameters.begin(), hyperparameters.end(), pair.key()) !=
+                               hyperparameters.end();
+        (tunes ? line.hyperparameters : line.options)[pair.key()] = pair.value();
+      }
+      const std::vector<std::string>& rest = result.unmatched();
+      for (std::size_t i = 0; i < rest.size(); ++i) {
+        // A misspelt hyperparameter is told apart from a misplaced word, so that its error can name
+        // the closest one.
+        if (line.command != "train" || !rest[i].starts_with("--")) {
+          throw UsageError(fmt::format("mlp {}: unexpected argument \"{}\". See mlp --help.",
+                                       line.command, rest[i]));
+        }
+        const std::size_t equals = std::min(rest[i].find('='), rest[i].size());
+        std::string value = rest[i].substr(std::min(equals + 1, rest[i].size()));
+        const std::string name = rest[i].substr(2, equals - 2);
+        if (equals == rest[i].size() && i + 1 < rest.size() && !rest[i + 1].starts_with("--"))
+          value = rest[++i];
+        line.hyperparameters[name] = value;
+      }
+    } catch (const cxxopts::exceptions::exception& error) {
+      throw UsageError(fmt::format("mlp {}: {}. See mlp --help.", line.command, error.what()));
+    }
+    return line;
+  }
+  line.is_known = false;
+  return line;
+}
+
+std::string help_text() {
+  std::string text =
+      "mlp trains a multi-layer perceptron on CPU, natively or as a SageMaker container, and "
+      "predicts with it.\n"
+      "\n"
+      "  mlp [train] [options]       train on CSV, .npy or .npz rows; the default\n"
+      "  mlp predict --input FILE    print predictions as CSV\n"
+      "  mlp describe                print hyperparameters and metric definitions as JSON\n"
+      "  mlp --help | --version\n"
+      "\n"
+      "In names of options - and _ are alike. An option not given is looked up as shown in "
+      "brackets.\n"
+      "\n"
+      "mlp train\n";
+  append_options(text, kTrainOptions);
+  text += "\nHyperparameters of mlp train [hyperparameters.json, else the value shown]\n";
+  for (const auto& entry : describe_hyperparameters()) {
+    const std::string value = default_text(entry);
+    text += fmt::format("  {:<26}{}{}\n", "--" + entry["name"].get<std::string>(),
+                        entry["help"].get<std::string>(),
+                        value.empty() ? "" : fmt::format(" [{}]", value));
+  }
+  text += "\nmlp predict\n";
+  append_options(text, kPredictOptions);
+  return text;
+}
+
+}  // namespace mlp

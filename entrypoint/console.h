@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "runtime/training/trainer.h"
+
+namespace mlp {
+
+// Sends spdlog to stderr, a line an event. `level` is one of Python's numbers: 10 debug, 20 info,
+// 30 warning, 40 error.
+void set_up_logging(int level);
+
+// One whole line on stdout, at once: metrics are scraped from there while the program runs.
+void print_line(const std::string& line);
+
+// Text on stderr, as it is.
+void print_error(const std::string& text);
+
+// Tells on stderr how far an epoch is: by a bar where a person watches, else by a log line now and
+// then.
+class ProgressReporter {
+ public:
+  // `bar`: stderr is a terminal that a person watches.
+  explicit ProgressReporter(bool bar);
+
+  void step_done(const Progress& progress);
+  // While data are read.
+  void reading();
+  // Takes the bar away, so that a line can be printed.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool is_due(Clock::duration pause);
+
+  bool bar_;
+  bool drawn_ = false;
+  Clock::time_point last_;
+};
+
+}  // namespace mlp

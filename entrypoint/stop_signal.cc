@@ -1,0 +1,49 @@
+#include "entrypoint/stop_signal.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+
+namespace mlp {
+namespace {
+
+constexpr int kStoppedTwice = 1;  // exit code
+constexpr double kNanoseconds = 1e-9;
+
+// When the first signal came, by the monotonic clock; 0 before.
+std::atomic<std::int64_t> stopped_at{0};
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+// clock_gettime() may be called in a signal's handler.
+std::int64_t now_nanoseconds() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+void on_signal(int) {
+  if (stopped_at.exchange(now_nanoseconds()) != 0) _exit(kStoppedTwice);
+}
+
+}  // namespace
+
+void install_stop_signals() {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+bool stop_requested() { return stopped_at.load(std::memory_order_relaxed) != 0; }
+
+double seconds_since_stop() {
+  const std::int64_t start = stopped_at.load(std::memory_order_relaxed);
+  return start == 0 ? 0 : static_cast<double>(now_nanoseconds() - start) * kNanoseconds;
+}
+
+}  // namespace mlp
