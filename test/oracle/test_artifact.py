@@ -1,0 +1,118 @@
+"""Keras loads model.h5 as it is, and predicts what mlp predicts."""
+
+import keras
+import numpy as np
+import pytest
+
+from conftest import blobs, images, write_csv
+
+# Both sum the same float32 products in different orders.
+TOLERANCE = 1e-5
+
+
+def layer_kinds(model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+@pytest.fixture(scope="module")
+def image_job(mlp, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    x_train, y_train = images(600, 10, seed=1)
+    x_test, y_test = images(200, 10, seed=2)
+    (folder / "data").mkdir()
+    np.savez(folder / "data/made.npz", x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
+    return folder, mlp.train(folder, folder / "data", epochs=3, learning_rate=0.001), x_test, y_test
+
+
+def test_images_are_predicted_alike(mlp, image_job):
+    folder, trained, x_test, _ = image_job
+    np.save(folder / "x_test.npy", x_test)
+    ours = mlp.predict(trained.model_dir, folder / "x_test.npy")
+    model = keras.models.load_model(trained.model)
+    theirs = model.predict(x_test / 255.0, verbose=0)
+    assert ours.values.shape == theirs.shape == (200, 10)
+    np.testing.assert_allclose(ours.values, theirs, rtol=0, atol=TOLERANCE)
+
+
+def test_an_image_model_is_flatten_dense_dropout_dense(image_job):
+    model = keras.models.load_model(image_job[1].model)
+    assert model.input_shape == (None, 28, 28)
+    assert layer_kinds(model) == ["Flatten", "Dense", "Dropout", "Dense"]
+    _, hidden, dropout, last = model.layers
+    assert (hidden.units, hidden.activation) == (128, keras.activations.relu)
+    assert dropout.rate == 0.2
+    assert (last.units, last.activation) == (10, keras.activations.softmax)
+
+
+def test_keras_can_go_on_training(image_job):
+    _, trained, x_test, y_test = image_job
+    model = keras.models.load_model(trained.model)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.evaluate(x_test / 255.0, y_test, verbose=0)
+    model.fit(x_test / 255.0, y_test, epochs=5, verbose=0)
+    assert model.evaluate(x_test / 255.0, y_test, verbose=0) < before
+
+
+def test_keras_saves_it_as_its_own(image_job, tmp_path):
+    _, trained, x_test, _ = image_job
+    model = keras.models.load_model(trained.model)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        again.predict(x_test / 255.0, verbose=0), model.predict(x_test / 255.0, verbose=0)
+    )
+
+
+def test_a_standardised_regression_is_predicted_alike(mlp, tmp_path):
+    x, _ = blobs(500, 3, 4, seed=1)
+    x[:, 3] = 7.5  # A constant feature, whose variance counts as 1.
+    target = 2000 + 300 * x[:, 0] - 40 * x[:, 1] + np.random.default_rng(1).normal(size=500) * 50
+    names = ["a", "b", "c", "d"]
+    write_csv(tmp_path / "data/rows.csv", ["price", *names], [target.tolist(), *x.T.tolist()])
+    rows = write_csv(tmp_path / "x.csv", names, x.T.tolist())
+    trained = mlp.train(
+        tmp_path, tmp_path / "data", target="price", epochs=5, dense_hidden="16,8", learning_rate=0.01
+    )
+    ours = mlp.predict(trained.model_dir, rows)
+    model = keras.models.load_model(trained.model)
+    assert layer_kinds(model) == ["Normalization", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
+    assert model.layers[-1].activation == keras.activations.linear
+    theirs = model.predict(x.astype(np.float32), verbose=0)
+    # Values are in the target's unit, so the tolerance is in its standard deviations.
+    np.testing.assert_allclose(ours.values / target.std(), theirs / target.std(), rtol=0, atol=TOLERANCE)
+
+
+def test_text_labels_are_predicted_alike(mlp, tmp_path):
+    kinds = np.array(["setosa", "versicolor", "virginica"])
+    x, y = blobs(400, 3, 3, seed=3)
+    names = ["a", "b", "c"]
+    write_csv(tmp_path / "data/rows.csv", ["kind", *names], [kinds[y].tolist(), *x.T.tolist()])
+    rows = write_csv(tmp_path / "x.csv", names, x.T.tolist())
+    trained = mlp.train(tmp_path, tmp_path / "data", target="kind", epochs=5, learning_rate=0.01)
+    ours = mlp.predict(trained.model_dir, rows)
+    theirs = keras.models.load_model(trained.model).predict(x.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(ours.values, theirs, rtol=0, atol=TOLERANCE)
+    order = [name.removeprefix("probability_") for name in ours.header[1:]]
+    assert sorted(order) == sorted(kinds)
+    assert ours.labels == [order[best] for best in ours.values.argmax(axis=1)]
+
+
+def test_mnist_is_predicted_alike(mlp, mnist, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mnist.npz").write_bytes(mnist.read_bytes())
+    trained = mlp.train(tmp_path, tmp_path / "data", epochs=1, learning_rate=0.001)
+    with np.load(mnist) as arrays:
+        x_test, y_test = arrays["x_test"], arrays["y_test"]
+    written = np.loadtxt(trained.output_dir / "prediction.csv", delimiter=",")
+    assert written.shape == (10000, 2)
+    np.testing.assert_array_equal(written[:, 0], y_test)
+
+    np.save(tmp_path / "x_test.npy", x_test)
+    ours = mlp.predict(trained.model_dir, tmp_path / "x_test.npy").values
+    np.testing.assert_array_equal(written[:, 1], ours.argmax(axis=1))
+    theirs = keras.models.load_model(trained.model).predict(x_test / 255.0, batch_size=1000, verbose=0)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+    # Within the tolerance, two nearly equal probabilities may change places.
+    best_two = np.sort(theirs, axis=1)[:, -2:]
+    clear = best_two[:, 1] - best_two[:, 0] > 2 * TOLERANCE
+    np.testing.assert_array_equal(written[clear, 1], theirs[clear].argmax(axis=1))
