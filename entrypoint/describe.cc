@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "entrypoint/commands.h"
 #include "entrypoint/console.h"
 #include "model/hdf5_file.h"

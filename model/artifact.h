@@ -7,23 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "model/dense_weights.h"
+#include "model/history.h"
 #include "model/schema.h"
 
 namespace mlp {
-
-// One fully connected layer, y = x W + b: W [inputs, outputs] row-major, b [outputs].
-struct DenseWeights {
-  std::size_t inputs = 0;
-  std::size_t outputs = 0;
-  std::vector<float> weight;
-  std::vector<float> bias;
-};
-
-// What training left behind: a value per column and epoch, in the order of `columns`.
-struct History {
-  std::vector<std::string> columns;       // "epoch", "loss", "accuracy", ..., "val_loss", ...
-  std::vector<std::vector<double>> rows;  // as long as columns
-};
 
 // Everything needed to predict, and what tells where it came from. It holds no path, host, time or
 // count of workers, so that equal runs give equal bytes.

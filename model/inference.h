@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/aligned_buffer.h"
-#include "model/artifact.h"
+#include "model/dense_weights.h"
 #include "model/features.h"
 #include "model/matrix.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/aligned_buffer.h"
-#include "model/artifact.h"
+#include "model/dense_weights.h"
 #include "model/matrix.h"
 #include "model/mlp.h"
 

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "model/artifact.h"
 #include "model/gather.h"
 #include "model/kernels/vector.h"
 

@@ -4,12 +4,14 @@
 #include <span>
 #include <vector>
 
-#include "model/artifact.h"
 #include "model/features.h"
 #include "model/inference.h"
+#include "model/schema.h"
 #include "model/standardizer.h"
 
 namespace mlp {
+
+struct Artifact;
 
 // An artifact, ready to answer for rows as they come from a file or a request. A row gets the same
 // bits alone and among others. Threads: predict() may run on many at once, each with a workspace of

@@ -3,12 +3,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
-#include "model/artifact.h"
 #include "model/evaluator.h"
+#include "model/history.h"
 #include "model/schema.h"
 #include "runtime/data/dataset.h"
 

@@ -6,8 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "model/artifact.h"
+#include "model/dense_weights.h"
 #include "model/evaluator.h"
+#include "model/history.h"
 #include "model/mlp.h"
 #include "model/optimizer.h"
 #include "model/schema.h"

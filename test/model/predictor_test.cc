@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "model/artifact.h"
 #include "model/evaluator.h"
 #include "test/support/reference.h"
 
