@@ -12,6 +12,7 @@
 #include "entrypoint/console.h"
 #include "entrypoint/load_data.h"
 #include "entrypoint/stop_signal.h"
+#include "model/artifact.h"
 #include "model/error.h"
 #include "model/hdf5_file.h"
 #include "model/kernels/engine.h"
@@ -53,14 +54,12 @@ void warn_of_objective(const Environment& environment, bool validates) {
   if (objective->starts_with("validation:") && !validates) {
     spdlog::warn(
         "The tuning job's objective is \"{}\", but there are no validation rows: it will never be "
-        "printed. Give "
-        "a validation channel or validation_split.",
+        "printed. Give a validation channel or validation_split.",
         *objective);
   } else if (!is_known_metric(*objective)) {
     spdlog::warn(
         "The tuning job's objective is \"{}\", which is none of the metrics that mlp describe "
-        "lists: it may "
-        "never be printed.",
+        "lists: it may never be printed.",
         *objective);
   }
 }
@@ -129,6 +128,7 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
   return artifact;
 }
 
+// Of an earlier run, since they would not be about this run's model.
 void remove_left_overs(const std::filesystem::path& folder) {
   for (const char* const name : {"evaluation.json", "history.csv", "prediction.csv"}) {
     std::error_code ignored;
@@ -185,8 +185,8 @@ void train_command(const CommandLine& line, const Variables& variables,
                    const std::filesystem::path& working_directory) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stdout that goes away must not cost the model
   std::vector<std::string> notes;
-  parse_hyperparameters({}, line.hyperparameters,
-                        notes);  // a slip on the command line is told of before all else
+  // A slip on the command line is told of before all else.
+  parse_hyperparameters({}, line.hyperparameters, notes);
   const Environment environment =
       read_environment(variables, directory_flags(line), working_directory);
   set_up_logging(environment.log_level);
@@ -229,15 +229,15 @@ void train_command(const CommandLine& line, const Variables& variables,
       train(config, data.training, data.validation ? &*data.validation : nullptr, callbacks, team);
   progress.clear();
   if (result.unfinished) {
-    spdlog::info("Stopped by a signal in epoch {}; what was learned so far is saved",
+    spdlog::info("Stopped by a signal in epoch {}; saving what was learned so far",
                  result.unfinished->epoch);
   }
 
   // The model comes first: a stop signal may leave little time.
-  remove_left_overs(environment.output_dir);
   const std::filesystem::path model = environment.model_dir / kModelFile;
   write_file(model, to_bytes(make_artifact(data, config, hyperparameters, result)));
   spdlog::info("Wrote {}", model.string());
+  remove_left_overs(environment.output_dir);
   report_unfinished(data, config, result, team);
   write_file(environment.output_dir / "history.csv", history_csv(result.history));
   write_reports(environment.output_dir, data, result, team);
