@@ -15,6 +15,7 @@ COPY cmake cmake
 COPY model model
 COPY runtime runtime
 COPY entrypoint entrypoint
+COPY tools/demo tools/demo
 RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DMLP_STATIC_LIBRARIES=ON -DMLP_BUILD_TESTS=OFF \
  && cmake --build /build --target mlp \
  && strip --strip-all -o /usr/local/bin/mlp /build/bin/mlp \
