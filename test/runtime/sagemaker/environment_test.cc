@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,12 +12,14 @@
 
 #include "model/error.h"
 #include "test/runtime/system/as_nobody.h"
+#include "test/support/messages.h"
 #include "test/support/temp_directory.h"
 
 namespace mlp {
 namespace {
 
 namespace fs = std::filesystem;
+using test::check_contains;
 using test::TempDirectory;
 
 constexpr std::string_view kOneHost = R"({"current_host": "algo-1", "hosts": ["algo-1"]})";
@@ -80,15 +81,6 @@ class Tree {
  private:
   TempDirectory folder_;
 };
-
-void check_contains(const std::string& text, std::initializer_list<std::string_view> words) {
-  CHECK(text.size() < 1024);
-  for (const std::string_view word : words) {
-    CAPTURE(text);
-    CAPTURE(word);
-    CHECK(text.find(word) != std::string::npos);
-  }
-}
 
 TEST_SUITE("runtime/sagemaker") {
   TEST_CASE("Environment: a real job's tree, with files and keys that are nobody's business") {

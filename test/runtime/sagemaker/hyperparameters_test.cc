@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "model/error.h"
+#include "test/support/messages.h"
 
 namespace mlp {
 namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
+using test::check_contains;
 
 Hyperparameters parse(const HyperparameterValues& file,
                       const std::map<std::string, std::string>& flags = {}) {
@@ -32,22 +31,10 @@ ordered_json in_use(const std::string& name, const json& given) {
 
 std::string user_error(const HyperparameterValues& file,
                        const std::map<std::string, std::string>& flags = {}) {
-  std::vector<std::string> notes;
-  try {
+  return test::user_error_of([&] {
+    std::vector<std::string> notes;
     parse_hyperparameters(file, flags, notes);
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
-}
-
-void check_contains(const std::string& text, std::initializer_list<std::string_view> words) {
-  CHECK(text.size() < 1024);
-  for (const std::string_view word : words) {
-    CAPTURE(text);
-    CAPTURE(word);
-    CHECK(text.find(word) != std::string::npos);
-  }
+  });
 }
 
 TEST_SUITE("runtime/sagemaker") {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <initializer_list>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -14,14 +13,17 @@
 
 #include "model/error.h"
 #include "test/runtime/system/as_nobody.h"
+#include "test/support/messages.h"
 #include "test/support/temp_directory.h"
 
 namespace mlp {
 namespace {
 
 namespace fs = std::filesystem;
+using test::check_contains;
 using test::read_bytes;
 using test::TempDirectory;
+using test::user_error_of;
 
 constexpr uid_t kOwner = 1234;
 constexpr gid_t kGroup = 4321;
@@ -61,25 +63,6 @@ struct stat status_of(const fs::path& path) {
   return status;
 }
 
-template <typename Action>
-std::string user_error(Action action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no UserError";
-}
-
-void check_contains(const std::string& text, std::initializer_list<std::string_view> words) {
-  CHECK(text.size() < 1024);
-  for (const std::string_view word : words) {
-    CAPTURE(text);
-    CAPTURE(word);
-    CHECK(text.find(word) != std::string::npos);
-  }
-}
-
 TEST_SUITE("runtime/system") {
   TEST_CASE("read_file: gives all bytes, zeros and line ends included") {
     const TempDirectory folder;
@@ -94,15 +77,15 @@ TEST_SUITE("runtime/system") {
 
   TEST_CASE("read_file: what can't be read is named with its reason") {
     const TempDirectory folder;
-    check_contains(user_error([&] { read_file(folder / "absent"); }),
+    check_contains(user_error_of([&] { read_file(folder / "absent"); }),
                    {(folder / "absent").string(), "No such file", "Correct the path"});
-    check_contains(user_error([&] { read_file(folder.path()); }),
+    check_contains(user_error_of([&] { read_file(folder.path()); }),
                    {folder.path().string(), "Is a directory"});
     const fs::path secret = folder.write("secret", "x");
     fs::permissions(folder.path(), fs::perms::all);
     fs::permissions(secret, fs::perms::none);
     const test::AsNobody nobody;
-    check_contains(user_error([&] { read_file(secret); }),
+    check_contains(user_error_of([&] { read_file(secret); }),
                    {secret.string(), "Permission denied", "uid " + std::to_string(::geteuid())});
   }
 
@@ -191,14 +174,14 @@ TEST_SUITE("runtime/system") {
 
   TEST_CASE("FileWriter: a missing folder is named") {
     const TempDirectory folder;
-    check_contains(user_error([&] { write_file(folder / "no" / "f", "x"); }),
+    check_contains(user_error_of([&] { write_file(folder / "no" / "f", "x"); }),
                    {(folder / "no" / "f").string(), "folder does not exist", "Make the folder"});
   }
 
   TEST_CASE("FileWriter: a folder in the file's place is an error that leaves no side file") {
     const TempDirectory folder;
     fs::create_directory(folder / "f");
-    check_contains(user_error([&] { write_file(folder / "f", "x"); }),
+    check_contains(user_error_of([&] { write_file(folder / "f", "x"); }),
                    {(folder / "f").string(), "Is a directory"});
     CHECK(entries(folder.path()) == 1);
   }
@@ -209,11 +192,11 @@ TEST_SUITE("runtime/system") {
                                        fs::perms::others_read | fs::perms::others_exec);
     const test::AsNobody nobody;
     const std::string uid = "uid " + std::to_string(::geteuid());
-    check_contains(user_error([&] { write_file(folder / "f", "x"); }),
+    check_contains(user_error_of([&] { write_file(folder / "f", "x"); }),
                    {(folder / "f").string(), "Permission denied", uid, "write permission"});
-    check_contains(user_error([&] { require_writable(folder.path()); }),
+    check_contains(user_error_of([&] { require_writable(folder.path()); }),
                    {folder.path().string(), "Permission denied", uid});
-    check_contains(user_error([&] { require_writable(folder / "a" / "b"); }),
+    check_contains(user_error_of([&] { require_writable(folder / "a" / "b"); }),
                    {"Cannot make the folder " + (folder / "a").string(), "Permission denied", uid});
   }
 
@@ -222,7 +205,7 @@ TEST_SUITE("runtime/system") {
     const SmallDisk disk(folder / "disk");
     if (!disk.mounted()) return;
     const std::string text =
-        user_error([&] { write_file(disk.path() / "f", std::string(100'000, 'x')); });
+        user_error_of([&] { write_file(disk.path() / "f", std::string(100'000, 'x')); });
     check_contains(text, {(disk.path() / "f").string(), "disk is full", "larger volume"});
     CHECK(entries(disk.path()) == 0);
 
@@ -246,13 +229,13 @@ TEST_SUITE("runtime/system") {
     if (!disk.mounted()) return;
     // Whole pages, until the last is taken.
     int count = 0;
-    while (user_error([&] {
+    while (user_error_of([&] {
              write_file(disk.path() / std::to_string(count), std::string(4096, 'x'));
            }) == "no UserError") {
       ++count;
     }
     CHECK(count > 0);
-    check_contains(user_error([&] { require_writable(disk.path()); }),
+    check_contains(user_error_of([&] { require_writable(disk.path()); }),
                    {"folder " + disk.path().string(), "disk is full"});
   }
 
@@ -260,11 +243,11 @@ TEST_SUITE("runtime/system") {
     const TempDirectory folder;
     SmallDisk disk(folder / "disk");
     if (!disk.mounted() || !disk.make_read_only()) return;
-    check_contains(user_error([&] { write_file(disk.path() / "f", "x"); }),
+    check_contains(user_error_of([&] { write_file(disk.path() / "f", "x"); }),
                    {(disk.path() / "f").string(), "Read-only file system", "Mount it"});
-    check_contains(user_error([&] { require_writable(disk.path()); }),
+    check_contains(user_error_of([&] { require_writable(disk.path()); }),
                    {"folder " + disk.path().string(), "Read-only file system"});
-    check_contains(user_error([&] { make_directories(disk.path() / "sub"); }),
+    check_contains(user_error_of([&] { make_directories(disk.path() / "sub"); }),
                    {(disk.path() / "sub").string(), "Read-only file system"});
   }
 
@@ -291,8 +274,8 @@ TEST_SUITE("runtime/system") {
   TEST_CASE("make_directories: a file in the way is named") {
     const TempDirectory folder;
     const fs::path file = folder.write("f", "x");
-    check_contains(user_error([&] { make_directories(file); }), {file.string(), "File exists"});
-    check_contains(user_error([&] { make_directories(file / "sub"); }), {file.string()});
+    check_contains(user_error_of([&] { make_directories(file); }), {file.string(), "File exists"});
+    check_contains(user_error_of([&] { make_directories(file / "sub"); }), {file.string()});
   }
 
   TEST_CASE("require_writable: makes the folder and leaves it empty") {
