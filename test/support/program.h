@@ -12,19 +12,6 @@
 
 namespace mlp::test {
 
-// ThreadSanitizer hands a signal to the program only when its thread comes to a safe place.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kSignalsComeLate = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-inline constexpr bool kSignalsComeLate = true;
-#else
-inline constexpr bool kSignalsComeLate = false;
-#endif
-#else
-inline constexpr bool kSignalsComeLate = false;
-#endif
-
 // How much longer things may take in this build than in an ordinary one: sanitizers slow it down.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr int kSlowdown = 10;
