@@ -218,7 +218,7 @@ Json metadata_of(const Artifact& artifact) {
       {"schema",
        {{"row_shape", schema.row_shape},
         {"feature_names", schema.feature_names},
-        {"target_name", schema.target_name},
+        {"target_names", schema.target_names},
         {"task", task_name(schema.task)},
         {"labels_are_text", schema.labels_are_text},
         {"labels", schema.labels}}},
@@ -248,7 +248,7 @@ void fill_from_metadata(Artifact& artifact, Json& metadata) {
     artifact.schema.row_shape.push_back(count_from_json(extent));
   }
   schema.at("feature_names").get_to(artifact.schema.feature_names);
-  schema.at("target_name").get_to(artifact.schema.target_name);
+  schema.at("target_names").get_to(artifact.schema.target_names);
   schema.at("labels_are_text").get_to(artifact.schema.labels_are_text);
   schema.at("labels").get_to(artifact.schema.labels);
   const Json& task = schema.at("task");

@@ -122,7 +122,8 @@ void fit_regression(const Table& table, Schema& schema) {
 }  // namespace
 
 void fit_targets(const Table& table, TaskChoice choice, Schema& schema) {
-  schema.target_name = table.target_name;
+  schema.target_names.clear();
+  if (!table.target_name.empty()) schema.target_names.push_back(table.target_name);
   const bool is_text = !table.targets.text.empty();
   if (choice == TaskChoice::kAuto) {
     const bool few_integers =

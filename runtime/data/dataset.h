@@ -14,9 +14,12 @@ namespace mlp {
 struct Dataset {
   std::string name;      // "training", "validation", "test"
   FeatureView features;  // standardised already where the model standardises; owned elsewhere
-  std::vector<std::int32_t> classes;  // of every row of `features`, for classification
-  std::vector<float> values;          // likewise, for regression, in original units
-  std::vector<std::uint32_t> rows;    // indices into `features`, in the order of the file
+  // Of every row of `features`, as the task has it: its class, or its numbers, Schema::targets to a
+  // row. Those of a regression are in original units, those of a multilabel task 0 or 1.
+  std::vector<std::int32_t> classes;
+  std::vector<float> values;
+  std::vector<float> weights;       // of every row of `features`, or empty: all rows count alike
+  std::vector<std::uint32_t> rows;  // indices into `features`, in the order of the file
 };
 
 }  // namespace mlp

@@ -37,7 +37,7 @@ DenseWeights dense(std::size_t inputs, std::size_t outputs) {
 Artifact classifier() {
   Artifact artifact;
   artifact.schema.row_shape = {2, 3};
-  artifact.schema.target_name = "kind";
+  artifact.schema.target_names = {"kind"};
   artifact.schema.labels = {"cat", "caf\xC3\xA9", "a \"dog\",\nold"};
   artifact.schema.labels_are_text = true;
   artifact.drop_rate = 0.2;
@@ -65,7 +65,7 @@ Artifact regression() {
 void check_equal(const Artifact& a, const Artifact& b) {
   CHECK(a.schema.row_shape == b.schema.row_shape);
   CHECK(a.schema.feature_names == b.schema.feature_names);
-  CHECK(a.schema.target_name == b.schema.target_name);
+  CHECK(a.schema.target_names == b.schema.target_names);
   CHECK(a.schema.task == b.schema.task);
   CHECK(a.schema.labels == b.schema.labels);
   CHECK(a.schema.labels_are_text == b.schema.labels_are_text);
@@ -212,10 +212,10 @@ TEST_SUITE("model") {
     std::string all_bytes;
     for (int i = 0; i < 256; ++i) all_bytes += static_cast<char>(i);
     artifact.schema.labels = {"caf\xE9", "caf\xC3\xA9", all_bytes};
-    artifact.schema.target_name =
+    artifact.schema.target_names = {
         "gr\xF6\xDF"
-        "e";
-    artifact.hyperparameters["target"] = artifact.schema.target_name;
+        "e"};
+    artifact.hyperparameters["target"] = artifact.schema.target_names[0];
     check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
   }
 
@@ -438,7 +438,7 @@ TEST_SUITE("model") {
     nlohmann::ordered_json metadata =
         nlohmann::ordered_json::parse(Hdf5Reader(bytes, "model.h5").text("/mlp/metadata"));
     metadata["text_encoding"] = "latin-1";
-    metadata["schema"]["target_name"] = "\xE2\x82\xAC";  // The euro sign, U+20AC.
+    metadata["schema"]["target_names"][0] = "\xE2\x82\xAC";  // The euro sign, U+20AC.
     const std::string error = error_of(with_metadata(bytes, metadata.dump()));
     CHECK_MESSAGE(error.find("not in the encoding") != std::string::npos, error);
   }

@@ -53,7 +53,7 @@ TEST_SUITE("model") {
     CHECK(schema.labels == std::vector<std::string>{"-1", "5", "300"});
     CHECK_FALSE(schema.labels_are_text);
     CHECK(schema.outputs() == 3);
-    CHECK(schema.target_name == "kind");
+    CHECK(schema.target_names == std::vector<std::string>{"kind"});
     const Schema text = fitted(with_text({"no", "yes", "maybe", "no"}), TaskChoice::kAuto);
     CHECK(text.labels == std::vector<std::string>{"maybe", "no", "yes"});
     CHECK(text.labels_are_text);
