@@ -9,19 +9,11 @@
 
 #include "model/features.h"
 #include "model/inference.h"
+#include "model/predictions.h"
 #include "model/schema.h"
 #include "model/team.h"
 
 namespace mlp {
-
-// What a network says of some rows, in their order.
-struct Predictions {
-  std::vector<std::int32_t>
-      classes;                // classification: the most probable class, the first of equals
-  std::vector<float> scores;  // classification with two classes: the probability of the second
-  std::vector<float> values;  // regression
-  double loss = 0;            // mean cross-entropy or squared error; 0 without targets
-};
 
 // Runs the rows of `features` named by `rows` through `network` on all of the team. classes[r] or
 // values[r] is the target of row r of `features`; both null: no loss. Sums are over fixed blocks of

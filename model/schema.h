@@ -9,8 +9,8 @@ namespace mlp {
 // What is learned from a row, and how the network's outputs are read:
 //
 // kClassification  one class of several: an output per label, softmax
-// kBinary          one class of two: one output, the sigmoid of which is the probability of labels[1]
-// kMultilabel      any of several labels, each by itself: an output per label, sigmoid
+// kBinary          one class of two: one output, the sigmoid of which is the probability of
+// labels[1] kMultilabel      any of several labels, each by itself: an output per label, sigmoid
 // kRegression      one number or several: an output per target
 enum class Task { kClassification, kBinary, kMultilabel, kRegression };
 

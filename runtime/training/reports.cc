@@ -32,12 +32,17 @@ nlohmann::ordered_json confusion_matrix(const Schema& schema, const Classificati
 nlohmann::ordered_json classification_metrics(const Schema& schema,
                                               const std::vector<std::int32_t>& truth,
                                               const Predictions& predictions) {
-  const ClassificationReport report =
-      classification_report(truth, predictions.classes, schema.labels.size());
+  std::vector<std::int32_t> predicted;
+  std::vector<float> scores;  // of the second class
+  for (std::size_t row = 0; row < predictions.rows(); ++row) {
+    predicted.push_back(predicted_class(schema.task, predictions.row(row), predictions.outputs));
+    scores.push_back(predictions.row(row)[1]);
+  }
+  const ClassificationReport report = classification_report(truth, predicted, schema.labels.size());
   if (report.classes == 2) {
     return {{"binary_classification_metrics",
              {{"accuracy", metric(report.accuracy)},
-              {"auc", metric(roc_auc(truth, predictions.scores))},
+              {"auc", metric(roc_auc(truth, scores))},
               {"precision", metric(report.precision[1])},
               {"recall", metric(report.recall[1])},
               {"f1", metric(report.f1[1])},
@@ -97,7 +102,8 @@ bool write_prediction_csv(const std::filesystem::path& path, const Schema& schem
     const std::uint32_t row = data.rows[i];
     if (schema.task == Task::kClassification) {
       file.write(fmt::format("{},{}\n", label_field(schema, data.classes[row]),
-                             label_field(schema, predictions.classes[i])));
+                             label_field(schema, predicted_class(schema.task, predictions.row(i),
+                                                                 predictions.outputs))));
     } else {
       file.write(fmt::format("{:.18e},{:.18e}\n", static_cast<double>(data.values[row]),
                              static_cast<double>(predictions.values[i])));

@@ -75,7 +75,8 @@ std::vector<double> validation_metrics(Task task, const Dataset& data,
   if (task == Task::kClassification) {
     double correct = 0;
     for (std::size_t i = 0; i < data.rows.size(); ++i) {
-      correct += predictions.classes[i] == data.classes[data.rows[i]] ? 1 : 0;
+      const std::int32_t predicted = predicted_class(task, predictions.row(i), predictions.outputs);
+      correct += predicted == data.classes[data.rows[i]] ? 1 : 0;
     }
     return {predictions.loss, correct / static_cast<double>(data.rows.size())};
   }

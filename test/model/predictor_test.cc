@@ -106,14 +106,13 @@ TEST_SUITE("model") {
     REQUIRE(together_or_none);
     const Predictions& alone = *alone_or_none;
     const Predictions& together = *together_or_none;
-    CHECK(alone.classes == together.classes);
-    CHECK(alone.scores == together.scores);
+    CHECK(alone.values == together.values);
     CHECK(alone.loss == together.loss);
     double loss = 0;
     for (std::size_t i = 0; i < 500; ++i) {
       const float* const p = &probabilities[indices[i] * 2];
-      CHECK_UNARY(alone.scores[i] == p[1]);
-      CHECK_UNARY(alone.classes[i] == (p[1] > p[0] ? 1 : 0));
+      CHECK_UNARY(std::equal(p, p + 2, alone.row(i)));
+      CHECK_UNARY(predicted_class(Task::kClassification, p, 2) == (p[1] > p[0] ? 1 : 0));
       loss -= std::log(static_cast<double>(p[classes[indices[i]]]));
     }
     CHECK(alone.loss == doctest::Approx(loss / 500).epsilon(1e-5));

@@ -41,8 +41,7 @@ TEST_SUITE("runtime/training") {
 
   TEST_CASE("write_prediction_csv: numbers as NumPy's savetxt writes them, text as text") {
     const test::TempDirectory folder;
-    Predictions predictions;
-    predictions.classes = {1, 0};
+    const Predictions predictions = {2, {0.4F, 0.6F, 0.7F, 0.3F}};
     CHECK(write_prediction_csv(folder / "p.csv", labels({"3", "7"}, false), with_classes({1, 1}),
                                predictions, never));
     CHECK(test::read_bytes(folder / "p.csv") ==
@@ -56,8 +55,7 @@ TEST_SUITE("runtime/training") {
 
   TEST_CASE("write_prediction_csv: leaves no file where it gives up") {
     const test::TempDirectory folder;
-    Predictions predictions;
-    predictions.classes.resize(10000);
+    const Predictions predictions = {2, std::vector<float>(20000)};
     int questions = 0;
     CHECK_FALSE(write_prediction_csv(folder / "p.csv", labels({"a", "b"}, true),
                                      with_classes(std::vector<std::int32_t>(10000)), predictions,
@@ -66,9 +64,7 @@ TEST_SUITE("runtime/training") {
   }
 
   TEST_CASE("evaluation_report: two classes are binary, the second being the positive one") {
-    Predictions predictions;
-    predictions.classes = {0, 1, 1, 1};
-    predictions.scores = {0.1F, 0.9F, 0.6F, 0.8F};
+    const Predictions predictions = {2, {0.9F, 0.1F, 0.1F, 0.9F, 0.4F, 0.6F, 0.2F, 0.8F}};
     const auto report =
         evaluation_report(labels({"no", "yes"}, true), with_classes({0, 1, 0, 1}), predictions);
     const auto& metrics = report["binary_classification_metrics"];
@@ -82,17 +78,14 @@ TEST_SUITE("runtime/training") {
   }
 
   TEST_CASE("evaluation_report: what is undefined is the text NaN") {
-    Predictions predictions;
-    predictions.classes = {1, 1};
-    predictions.scores = {0.9F, 0.6F};
+    const Predictions predictions = {2, {0.1F, 0.9F, 0.4F, 0.6F}};
     const auto report =
         evaluation_report(labels({"0", "1"}, false), with_classes({1, 1}), predictions);
     CHECK(report["binary_classification_metrics"]["auc"]["value"] == "NaN");
   }
 
   TEST_CASE("evaluation_report: more classes are weighted, and values have their errors") {
-    Predictions predictions;
-    predictions.classes = {0, 1, 2};
+    const Predictions predictions = {3, {1, 0, 0, 0, 1, 0, 0, 0, 1}};
     const auto report =
         evaluation_report(labels({"0", "1", "2"}, false), with_classes({0, 1, 1}), predictions);
     CHECK(report["multiclass_classification_metrics"]["weighted_f1"]["value"].is_number());
@@ -103,8 +96,7 @@ TEST_SUITE("runtime/training") {
     dataset.name = "validation";
     dataset.values = {9, 1, 2};
     dataset.rows = {1, 2};
-    Predictions values;
-    values.values = {1, 4};
+    const Predictions values = {1, {1, 4}};
     const auto regression = evaluation_report(schema, dataset, values);
     CHECK(regression["regression_metrics"]["mse"]["value"] == 2);
     CHECK(regression["regression_metrics"]["mae"]["value"] == 1);
