@@ -16,7 +16,8 @@ Matrix grow(AlignedBuffer& buffer, std::size_t rows, std::size_t columns) {
 
 }  // namespace
 
-InferenceNetwork::InferenceNetwork(const std::vector<DenseWeights>& layers) {
+InferenceNetwork::InferenceNetwork(const std::vector<DenseWeights>& layers, Activation activation)
+    : activation_(activation) {
   if (layers.empty()) throw std::logic_error("InferenceNetwork: no layers");
   for (const DenseWeights& layer : layers) {
     if (!layers_.empty() && layers_.back().outputs != layer.inputs) {
@@ -36,8 +37,13 @@ Matrix InferenceNetwork::forward(ConstMatrix x, Workspace& workspace) const {
   for (std::size_t index = 0; index < layers_.size(); ++index) {
     const Layer& layer = layers_[index];
     y = grow(index % 2 == 0 ? workspace.even_ : workspace.odd_, x.rows, layer.outputs);
+    const bool is_hidden = index + 1 < layers_.size();
+    const bool is_relu = activation_ == Activation::kRelu;
     vector.dense(x.data, x.stride, x.rows, layer.panels.data(), layer.bias.data(), layer.inputs,
-                 layer.outputs, y.data, y.stride, index + 1 < layers_.size());
+                 layer.outputs, y.data, y.stride, is_hidden && is_relu);
+    if (is_hidden && !is_relu) {
+      vector.activate_in_place(activation_, y.data, y.rows, y.columns, y.stride);
+    }
     x = y;
   }
   return y;

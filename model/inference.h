@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "model/activation.h"
 #include "model/aligned_buffer.h"
 #include "model/dense_weights.h"
 #include "model/features.h"
@@ -20,8 +21,8 @@ namespace mlp {
 class InferenceNetwork {
  public:
   // Copies the weights into its own layout. At least one layer; each takes what the one before
-  // gives.
-  explicit InferenceNetwork(const std::vector<DenseWeights>& layers);
+  // gives. `activation` stands between them.
+  InferenceNetwork(const std::vector<DenseWeights>& layers, Activation activation);
 
   std::size_t inputs() const { return layers_.front().inputs; }
   std::size_t outputs() const { return layers_.back().outputs; }
@@ -50,6 +51,7 @@ class InferenceNetwork {
     std::vector<float> bias;  // padded
   };
   std::vector<Layer> layers_;
+  Activation activation_;
 };
 
 }  // namespace mlp

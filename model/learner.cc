@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 #include "model/gather.h"
@@ -13,6 +14,9 @@ namespace {
 
 // Pieces start on pages of their own: what a core fetches ahead ends at a page.
 constexpr std::size_t kPageFloats = 4096 / sizeof(float);
+
+constexpr std::size_t kNormBlock = 1 << 16;  // floats
+constexpr std::size_t kMostMoments = 2;
 
 Matrix first_rows(Matrix matrix, std::size_t rows) {
   return {matrix.data, rows, matrix.columns, matrix.stride};
@@ -26,8 +30,7 @@ Learner::Learner(const LearnerConfig& config, Team& team)
       team_(team) {
   make_pieces();
   parameters_ = AlignedBuffer(size_);
-  first_moments_ = AlignedBuffer(size_);
-  second_moments_ = AlignedBuffer(size_);
+  for (std::size_t i = 0; i < config_.optimizer.moments(); ++i) moments_.emplace_back(size_);
   scatter(initial_weights(config_.network, config_.seed), parameters_.data());
   make_workspaces();
 }
@@ -54,13 +57,14 @@ void Learner::make_workspaces() {
       for (std::size_t layer = 0; layer < network.layers(); ++layer)
         widths.push_back(network.layer_outputs(layer));
       workspaces_.push_back(
-          make_workspace(shard_of_rows(config_.batch_size, plan_.shards, 0).size(), widths));
+          make_workspace(shard_of_rows(config_.batch_size, plan_.shards, 0).size(), widths,
+                         network.hidden.size()));
       gradients_.emplace_back(size_);
     } else {
       // The second matrix of outputs holds the shard's partial logits, the third their sum over all
       // shards.
       workspaces_.push_back(make_workspace(
-          config_.batch_size, {units_of(shard).size(), network.outputs, network.outputs}));
+          config_.batch_size, {units_of(shard).size(), network.outputs, network.outputs}, 1));
       if (shard == 0) gradients_.emplace_back(size_);
     }
   }
@@ -115,11 +119,14 @@ void Learner::scatter(const std::vector<DenseWeights>& layers, float* buffer) co
   }
 }
 
-Learner::Workspace Learner::make_workspace(std::size_t rows,
-                                           const std::vector<std::size_t>& widths) const {
+Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<std::size_t>& widths,
+                                           std::size_t hidden) const {
   Workspace workspace;
+  const bool has_slopes = config_.network.activation != Activation::kRelu;
   std::size_t size = rows * kernels::padded(config_.network.inputs);
-  for (const std::size_t width : widths) size += 2 * rows * kernels::padded(width);
+  for (std::size_t layer = 0; layer < widths.size(); ++layer) {
+    size += (layer < hidden && has_slopes ? 3 : 2) * rows * kernels::padded(widths[layer]);
+  }
   workspace.memory = AlignedBuffer(size);
   float* free = workspace.memory.data();
   const auto take = [&](std::size_t width) {
@@ -130,8 +137,15 @@ Learner::Workspace Learner::make_workspace(std::size_t rows,
   workspace.x = take(config_.network.inputs);
   for (const std::size_t width : widths) workspace.outputs.push_back(take(width));
   for (const std::size_t width : widths) workspace.gradients.push_back(take(width));
-  workspace.classes.resize(rows);
-  workspace.values.resize(rows);
+  for (std::size_t layer = 0; layer < hidden && has_slopes; ++layer)
+    workspace.slopes.push_back(take(widths[layer]));
+  if (takes_classes(config_.loss.loss)) {
+    workspace.classes.resize(rows);
+  } else {
+    workspace.values.resize(rows * config_.network.outputs);
+  }
+  workspace.weights.resize(rows);
+  workspace.losses.resize(rows);
   return workspace;
 }
 
@@ -146,31 +160,63 @@ kernels::DropoutStream Learner::dropout(std::size_t layer) const {
       rate < 1 ? static_cast<float>(1 / (1 - rate)) : 0.0F};
 }
 
-void Learner::activate(Matrix y, std::size_t layer, const float* bias, std::size_t first_row,
-                       std::size_t first_unit) const {
+void Learner::activate(Workspace& workspace, std::size_t layer, std::size_t rows, const float* bias,
+                       std::size_t first_row, std::size_t first_unit) const {
   const kernels::VectorKernels& vector = kernels::vector_kernels();
-  if (config_.network.drop_rate > 0) {
-    const kernels::DropoutStream stream = dropout(layer);
-    vector.bias_relu_dropout(y.data, y.rows, y.columns, y.stride, bias, &stream, first_row,
+  const Matrix y = first_rows(workspace.outputs[layer], rows);
+  const kernels::DropoutStream stream = dropout(layer);
+  const bool drops = config_.network.drop_rate > 0;
+  if (config_.network.activation != Activation::kRelu) {
+    vector.activate(config_.network.activation, y.data, workspace.slopes[layer].data, rows,
+                    y.columns, y.stride, bias, drops ? &stream : nullptr, first_row, first_unit);
+  } else if (drops) {
+    vector.bias_relu_dropout(y.data, rows, y.columns, y.stride, bias, &stream, first_row,
                              first_unit);
   } else {
-    vector.bias_relu(y.data, y.rows, y.columns, y.stride, bias);
+    vector.bias_relu(y.data, rows, y.columns, y.stride, bias);
   }
 }
 
-void Learner::load_targets(const Batch& batch, Range rows, Workspace& workspace) {
-  for (std::size_t row = rows.begin; row < rows.end; ++row) {
-    if (batch.classes != nullptr)
-      workspace.classes[row - rows.begin] = batch.classes[batch.rows[row]];
-    if (batch.values != nullptr) workspace.values[row - rows.begin] = batch.values[batch.rows[row]];
+void Learner::activation_backward(const Workspace& workspace, std::size_t layer, Matrix dy,
+                                  float* db) const {
+  const kernels::VectorKernels& vector = kernels::vector_kernels();
+  if (config_.network.activation != Activation::kRelu) {
+    vector.slope_backward(workspace.slopes[layer].data, dy.data, dy.rows, dy.columns, dy.stride,
+                          db);
+  } else {
+    vector.relu_backward(workspace.outputs[layer].data, dy.data, dy.rows, dy.columns, dy.stride,
+                         dropout(layer).scale, db);
   }
+}
+
+void Learner::load_targets(const Batch& batch, Range rows, Workspace& workspace) const {
+  const Targets& targets = batch.targets;
+  const std::size_t outputs = config_.network.outputs;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t row = batch.rows[rows.begin + i];
+    if (takes_classes(config_.loss.loss)) {
+      workspace.classes[i] = targets.classes[row];
+    } else {
+      std::copy_n(targets.values + row * outputs, outputs, &workspace.values[i * outputs]);
+    }
+    if (targets.weights != nullptr) workspace.weights[i] = targets.weights[row];
+  }
+}
+
+void Learner::loss_and_gradient(const Batch& batch, Workspace& workspace, Matrix outputs) const {
+  const Targets targets = {workspace.classes.data(), workspace.values.data(),
+                           batch.targets.weights == nullptr ? nullptr : workspace.weights.data()};
+  mlp::loss_and_gradient(config_.loss, outputs, targets, batch.rows.size(), workspace.losses.data(),
+                         workspace.sums);
 }
 
 void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
-  workspace.sums = {};
   const Range range = shard_of_rows(batch.rows.size(), plan_.shards, shard);
-  if (range.size() == 0) return;
+  if (range.size() == 0) {
+    workspace.sums = {};
+    return;
+  }
   const kernels::VectorKernels& vector = kernels::vector_kernels();
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
   const std::size_t last = layers.size() - 1;
@@ -190,15 +236,14 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
     const Matrix y = output(layer);
     kernels::multiply(input(layer), weight_of(slots, parameters), y);
     if (layer < last) {
-      activate(y, layer, parameters + slots.bias, range.begin, 0);
+      activate(workspace, layer, range.size(), parameters + slots.bias, range.begin, 0);
     } else {
       vector.add_bias(y.data, y.rows, y.columns, y.stride, parameters + slots.bias);
     }
   }
 
   Matrix dy = output(last);
-  workspace.sums = loss_and_gradient(config_.loss, dy, workspace.classes.data(),
-                                     workspace.values.data(), batch.rows.size());
+  loss_and_gradient(batch, workspace, dy);
   vector.column_sums(dy.data, dy.rows, dy.columns, dy.stride, gradients + layers[last].bias);
   for (std::size_t layer = last + 1; layer-- > 0;) {
     const ParameterLayout::Layer& slots = layers[layer];
@@ -206,29 +251,57 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
     if (layer == 0) break;
     const Matrix dx = first_rows(workspace.gradients[layer - 1], range.size());
     kernels::multiply_transposed_right(dy, weight_of(slots, parameters), dx);
-    const Matrix y = input(layer);
-    vector.relu_backward(y.data, dx.data, dx.rows, dx.columns, dx.stride, dropout(layer - 1).scale,
-                         gradients + layers[layer - 1].bias);
+    activation_backward(workspace, layer - 1, dx, gradients + layers[layer - 1].bias);
     dy = dx;
   }
 }
 
-void Learner::rows_update(std::size_t batch_rows, const kernels::AdamStep& adam) {
-  std::vector<const float*> starts;
-  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
-    if (shard_of_rows(batch_rows, plan_.shards, shard).size() > 0)
-      starts.push_back(gradients_[shard].data());
+std::vector<const float*> Learner::filled_gradients(std::size_t batch_rows) const {
+  std::vector<const float*> filled;
+  for (std::size_t shard = 0; shard < gradients_.size(); ++shard) {
+    if (plan_.split == Split::kRows && shard_of_rows(batch_rows, plan_.shards, shard).size() == 0) {
+      continue;
+    }
+    filled.push_back(gradients_[shard].data());
   }
+  return filled;
+}
+
+double Learner::gradient_scale(const std::vector<const float*>& gradients) {
+  if (config_.optimizer.global_clipnorm == 0) return 1;
+  // Blocks of fixed size, so that the sum has one order.
+  const std::size_t blocks = (size_ + kNormBlock - 1) / kNormBlock;
+  std::vector<double> sums(blocks);
+  team_.for_each(blocks, [&](std::size_t, std::size_t block) {
+    const std::size_t begin = block * kNormBlock;
+    std::vector<const float*> starts = gradients;
+    for (const float*& start : starts) start += begin;
+    sums[block] = kernels::vector_kernels().sum_of_squares(starts.data(), starts.size(),
+                                                           std::min(kNormBlock, size_ - begin));
+  });
+  return clip_scale(config_.optimizer, std::accumulate(sums.begin(), sums.end(), 0.0));
+}
+
+void Learner::update_range(const Update& update, const std::vector<const float*>& gradients,
+                           Range range) {
+  std::vector<const float*> starts = gradients;
+  for (const float*& start : starts) start += range.begin;
+  float* moments[kMostMoments] = {};
+  for (std::size_t i = 0; i < moments_.size(); ++i) moments[i] = moments_[i].data() + range.begin;
+  update.apply(parameters_.data() + range.begin, moments, starts.data(), starts.size(),
+               range.size());
+}
+
+void Learner::rows_step(const Batch& batch) {
+  team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
+  const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
+  const Update update(config_.optimizer, steps_, gradient_scale(gradients));
   const std::size_t panels = size_ / kernels::kPad;
   const std::size_t shares = std::min(plan_.shards, team_.workers());
   team_.for_each(shares, [&](std::size_t, std::size_t share) {
-    const std::size_t begin = panels * share / shares * kernels::kPad;
-    const std::size_t size = panels * (share + 1) / shares * kernels::kPad - begin;
-    std::vector<const float*> gradients = starts;
-    for (const float*& gradient : gradients) gradient += begin;
-    kernels::vector_kernels().adam(parameters_.data() + begin, first_moments_.data() + begin,
-                                   second_moments_.data() + begin, gradients.data(),
-                                   gradients.size(), size, &adam);
+    update_range(
+        update, gradients,
+        {panels * share / shares * kernels::kPad, panels * (share + 1) / shares * kernels::kPad});
   });
 }
 
@@ -243,7 +316,7 @@ void Learner::units_forward(const Batch& batch, std::size_t shard) {
   load_targets(batch, {0, rows}, workspace);
   const Matrix h = first_rows(workspace.outputs[0], rows);
   kernels::multiply(x, weight_of(layers[0], parameters), h);
-  activate(h, 0, parameters + layers[0].bias, 0, units_of(shard).begin);
+  activate(workspace, 0, rows, parameters + layers[0].bias, 0, units_of(shard).begin);
   const Matrix partial = first_rows(workspace.outputs[1], rows);
   kernels::multiply(h, weight_of(layers[1], parameters), partial);
   if (shard == 0) {
@@ -265,8 +338,7 @@ void Learner::units_backward(const Batch& batch, std::size_t shard) {
   for (std::size_t other = 1; other < plan_.shards; ++other) {
     vector.accumulate(dy.data, workspaces_[other].outputs[1].data, rows, dy.columns, dy.stride);
   }
-  workspace.sums =
-      loss_and_gradient(config_.loss, dy, workspace.classes.data(), workspace.values.data(), rows);
+  loss_and_gradient(batch, workspace, dy);
   if (shard == 0)
     vector.column_sums(dy.data, rows, dy.columns, dy.stride, gradients + layers[1].bias);
 
@@ -274,36 +346,44 @@ void Learner::units_backward(const Batch& batch, std::size_t shard) {
   const Matrix dh = first_rows(workspace.gradients[0], rows);
   kernels::multiply_transposed_left(h, dy, weight_of(layers[1], gradients));
   kernels::multiply_transposed_right(dy, weight_of(layers[1], parameters), dh);
-  vector.relu_backward(h.data, dh.data, rows, dh.columns, dh.stride, dropout(0).scale,
-                       gradients + layers[0].bias);
+  activation_backward(workspace, 0, dh, gradients + layers[0].bias);
   kernels::multiply_transposed_left(first_rows(workspace.x, rows), dh,
                                     weight_of(layers[0], gradients));
 }
 
-void Learner::units_update(std::size_t shard, const kernels::AdamStep& adam) {
-  const std::size_t start = pieces_[shard].start;
-  const float* const gradient = gradients_[0].data() + start;
-  kernels::vector_kernels().adam(parameters_.data() + start, first_moments_.data() + start,
-                                 second_moments_.data() + start, &gradient, 1,
-                                 pieces_[shard].layout.size(), &adam);
+void Learner::units_step(const Batch& batch) {
+  const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
+  const auto update_piece = [&](const Update& update, std::size_t shard) {
+    const std::size_t start = pieces_[shard].start;
+    update_range(update, gradients, {start, start + pieces_[shard].layout.size()});
+  };
+  team_.for_each(plan_.shards,
+                 [&](std::size_t, std::size_t shard) { units_forward(batch, shard); });
+  // A gradient's length takes all shards; without a limit to it, each shard goes on by itself.
+  if (config_.optimizer.global_clipnorm == 0) {
+    const Update update(config_.optimizer, steps_, 1);
+    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) {
+      units_backward(batch, shard);
+      update_piece(update, shard);
+    });
+    return;
+  }
+  team_.for_each(plan_.shards,
+                 [&](std::size_t, std::size_t shard) { units_backward(batch, shard); });
+  const Update update(config_.optimizer, steps_, gradient_scale(gradients));
+  team_.for_each(plan_.shards,
+                 [&](std::size_t, std::size_t shard) { update_piece(update, shard); });
 }
 
 LossSums Learner::step(const Batch& batch) {
   if (batch.rows.empty() || batch.rows.size() > config_.batch_size)
     throw std::logic_error("Learner: batch size");
-  const kernels::AdamStep adam = adam_step(config_.adam, steps_ + 1);
   LossSums sums;
   if (plan_.split == Split::kRows) {
-    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
-    rows_update(batch.rows.size(), adam);
+    rows_step(batch);
     for (const Workspace& workspace : workspaces_) sums.add(workspace.sums);
   } else {
-    team_.for_each(plan_.shards,
-                   [&](std::size_t, std::size_t shard) { units_forward(batch, shard); });
-    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) {
-      units_backward(batch, shard);
-      units_update(shard, adam);
-    });
+    units_step(batch);
     sums = workspaces_[0].sums;
   }
   ++steps_;

@@ -16,28 +16,27 @@
 
 namespace mlp {
 
-// Rows to learn from: those of `features` that `rows` names, with their targets, of which one array
-// is there: classes[r] or values[r] belongs to row r of `features`. Nothing is owned.
+// Rows to learn from: those of `features` that `rows` names, with the targets of all rows of
+// `features` in their order. Nothing is owned.
 struct Batch {
   FeatureView features;
   std::span<const std::uint32_t> rows;
-  const std::int32_t* classes = nullptr;
-  const float* values = nullptr;
+  Targets targets;
 };
 
 struct LearnerConfig {
   MlpConfig network;
-  Loss loss = Loss::kSoftmaxCrossEntropy;
-  AdamConfig adam;
+  LossConfig loss;
+  OptimizerConfig optimizer;
   std::size_t batch_size = 0;  // the most rows of a batch
   std::uint64_t seed = 0;
   std::size_t num_threads = 1;
 };
 
 // A network in training: its weights, their moments, and the memory of a step. One step is forward,
-// loss, backward and Adam over one batch, cut into shards by a Plan; a team of any size carries out
-// the shards and gets the same bits. Dropout's random numbers follow from seed, step, layer, row
-// and unit.
+// loss, backward and update over one batch, cut into shards by a Plan; a team of any size carries
+// out the shards and gets the same bits. Dropout's random numbers follow from seed, step, layer,
+// row and unit.
 //
 // Threads: one at a time, the one that made `team`.
 class Learner {
@@ -54,6 +53,8 @@ class Learner {
   std::vector<DenseWeights> gradients(const Batch& batch);
 
   std::vector<DenseWeights> weights() const { return assemble(parameters_.data()); }
+  // Replaces the weights by others of the same shapes.
+  void set_weights(const std::vector<DenseWeights>& layers) { scatter(layers, parameters_.data()); }
   std::uint64_t steps() const { return steps_; }
   const Plan& plan() const { return plan_; }
 
@@ -65,8 +66,12 @@ class Learner {
     Matrix x;                       // gathered features
     std::vector<Matrix> outputs;    // of each layer; the last becomes the gradient by itself
     std::vector<Matrix> gradients;  // by the hidden layers' outputs
+    std::vector<Matrix> slopes;     // of the hidden layers' activations, except relu
+    // Targets of the shard's rows, and the rows' losses.
     std::vector<std::int32_t> classes;
     std::vector<float> values;
+    std::vector<float> weights;
+    std::vector<float> losses;
     LossSums sums;
   };
 
@@ -81,21 +86,35 @@ class Learner {
 
   void make_pieces();
   void make_workspaces();
-  Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths) const;
+  // `hidden` of the widths belong to hidden layers.
+  Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths,
+                           std::size_t hidden) const;
   // Between the flat buffers and layers as the outside knows them.
   std::vector<DenseWeights> assemble(const float* buffer) const;
   void scatter(const std::vector<DenseWeights>& layers, float* buffer) const;
 
   void rows_shard(const Batch& batch, std::size_t shard);
-  void rows_update(std::size_t batch_rows, const kernels::AdamStep& adam);
+  void rows_step(const Batch& batch);
   void units_forward(const Batch& batch, std::size_t shard);
   void units_backward(const Batch& batch, std::size_t shard);
-  void units_update(std::size_t shard, const kernels::AdamStep& adam);
+  void units_step(const Batch& batch);
+
+  // The gradient buffers that a batch of so many rows has filled; their sum is the gradient.
+  std::vector<const float*> filled_gradients(std::size_t batch_rows) const;
+  // The factor that brings the gradient to the length allowed.
+  double gradient_scale(const std::vector<const float*>& gradients);
+  // Over the floats of `range` of the flat buffers.
+  void update_range(const Update& update, const std::vector<const float*>& gradients, Range range);
 
   kernels::DropoutStream dropout(std::size_t layer) const;
-  void activate(Matrix y, std::size_t layer, const float* bias, std::size_t first_row,
-                std::size_t first_unit) const;
-  static void load_targets(const Batch& batch, Range rows, Workspace& workspace);
+  void activate(Workspace& workspace, std::size_t layer, std::size_t rows, const float* bias,
+                std::size_t first_row, std::size_t first_unit) const;
+  // dy by a hidden layer's outputs becomes that by its sums z; db their sum over the rows.
+  void activation_backward(const Workspace& workspace, std::size_t layer, Matrix dy,
+                           float* db) const;
+  void load_targets(const Batch& batch, Range rows, Workspace& workspace) const;
+  // Of the shard's rows, whose outputs become the batch's gradient by them.
+  void loss_and_gradient(const Batch& batch, Workspace& workspace, Matrix outputs) const;
   Range units_of(std::size_t shard) const {
     return shard_of_units(config_.network.hidden[0], plan_.shards, shard);
   }
@@ -107,8 +126,7 @@ class Learner {
   std::vector<Piece> pieces_;
   std::size_t size_ = 0;  // of a flat buffer, in floats
   AlignedBuffer parameters_;
-  AlignedBuffer first_moments_;
-  AlignedBuffer second_moments_;
+  std::vector<AlignedBuffer> moments_;    // the optimizer's state
   std::vector<AlignedBuffer> gradients_;  // of each shard of rows; of all shards of units in one
   std::vector<Workspace> workspaces_;     // one per shard
 };

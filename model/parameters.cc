@@ -1,7 +1,6 @@
 #include "model/parameters.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -56,11 +55,9 @@ std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t
     DenseWeights layer;
     layer.inputs = config.layer_inputs(index);
     layer.outputs = config.layer_outputs(index);
-    layer.weight.resize(layer.inputs * layer.outputs);
     layer.bias.resize(layer.outputs);
     Rng rng(seed, RandomPurpose::kInitialWeights, static_cast<std::uint32_t>(index));
-    const float limit = std::sqrt(6.0F / static_cast<float>(layer.inputs + layer.outputs));
-    for (float& weight : layer.weight) weight = (2 * rng.uniform() - 1) * limit;
+    layer.weight = initial_kernel(config.initializer, layer.inputs, layer.outputs, rng);
     weights.push_back(std::move(layer));
   }
   return weights;

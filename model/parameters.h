@@ -47,8 +47,7 @@ std::vector<DenseWeights> to_weights(const ParameterLayout& layout, const float*
 void from_weights(const ParameterLayout& layout, const std::vector<DenseWeights>& weights,
                   float* parameters);
 
-// Keras's start: W uniform in +-sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010, eq. 16), b
-// zero.
+// W as the network's initializer draws it, b zero.
 std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t seed);
 
 }  // namespace mlp

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/matrix.h"
 #include "model/schema.h"
 
 namespace mlp {
@@ -20,6 +21,10 @@ struct Predictions {
   std::size_t rows() const { return outputs == 0 ? 0 : values.size() / outputs; }
   const float* row(std::size_t index) const { return values.data() + index * outputs; }
 };
+
+// A network's outputs (padded, see kernels/vector.h) become what they stand for, in place:
+// probabilities for tasks with labels; a regression's values stay.
+void outputs_to_predictions(Task task, Matrix outputs);
 
 // The predicted class, for tasks that have classes: the most probable one, the first of equals.
 inline std::int32_t predicted_class(Task task, const float* row, std::size_t outputs) {

@@ -7,7 +7,7 @@
 
 #include "model/artifact.h"
 #include "model/gather.h"
-#include "model/kernels/vector.h"
+#include "model/predictions.h"
 
 namespace mlp {
 namespace {
@@ -19,7 +19,7 @@ constexpr std::size_t kBlockRows = 192;
 Predictor::Predictor(const Artifact& artifact)
     : schema_(artifact.schema),
       standardizer_(artifact.mean, artifact.variance),
-      network_(artifact.layers) {}
+      network_(artifact.layers, artifact.activation) {}
 
 std::vector<float> Predictor::predict(const FeatureView& features, Workspace& workspace) const {
   if (features.width != network_.inputs()) throw std::logic_error("Predictor: width");
@@ -34,9 +34,7 @@ std::vector<float> Predictor::predict(const FeatureView& features, Workspace& wo
     gather(features, std::span(indices).first(rows), x);
     if (!standardizer_.empty()) standardizer_.apply(x.data, rows);
     const Matrix y = network_.forward(x, workspace.network);
-    if (schema_.task == Task::kClassification) {
-      kernels::vector_kernels().softmax(y.data, y.rows, y.columns, y.stride);
-    }
+    outputs_to_predictions(schema_.task, y);
     for (std::size_t row = 0; row < rows; ++row) {
       std::copy_n(y.row(row), outputs, predictions.data() + (first + row) * outputs);
     }

@@ -27,8 +27,8 @@ class Predictor {
     std::vector<float> rows;
   };
 
-  // For each row of `features`, schema().width() wide: the probability of each label, or one value;
-  // row-major, schema().outputs() to a row.
+  // For each row of `features`, schema().width() wide, what Predictions::values holds: row-major,
+  // schema().outputs() to a row.
   std::vector<float> predict(const FeatureView& features, Workspace& workspace) const;
 
  private:

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/kernels/activation.h"
+
 namespace mlp::kernels {
 
 // Our own inner loops, compiled once per instruction set and chosen at run time.
@@ -36,19 +38,28 @@ struct DropoutStream {
   float scale;  // of the kept values: 1 / (1 - drop_rate), or 0 where nothing is kept
 };
 
-// One step of Adam as Keras writes it (Kingma & Ba 2014, section 2, last paragraph): m += (g - m) *
-// one_minus_beta1, v += (g * g - v) * one_minus_beta2, w -= m * alpha / (sqrt(v) + epsilon), with
-// alpha = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t).
+// One step of Adam as Keras writes it (Kingma & Ba 2014, section 2, last paragraph), after
+// decoupled weight decay (Loshchilov & Hutter 2019): w -= w * decay, g *= gradient_scale, m += (g -
+// m) * one_minus_beta1, v += (g * g - v) * one_minus_beta2, w -= m * alpha / (sqrt(v) + epsilon),
+// with alpha = learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t).
 struct AdamStep {
   float alpha;
   float one_minus_beta1;
   float one_minus_beta2;
   float epsilon;
+  float gradient_scale;
+  float decay;
 };
 
-struct SoftmaxSums {
-  double loss;          // summed over the rows, in row order
-  std::size_t correct;  // rows whose largest logit, the first of equals, is the true class
+// One step of gradient descent as Keras writes it: w -= w * decay, g *= gradient_scale, then w -=
+// learning_rate * g; or with a velocity m = momentum * m - learning_rate * g, and w += m or, with
+// Nesterov's look ahead, w += momentum * m - learning_rate * g.
+struct SgdStep {
+  float learning_rate;
+  float momentum;
+  bool nesterov;
+  float gradient_scale;
+  float decay;
 };
 
 struct VectorKernels {
@@ -76,6 +87,22 @@ struct VectorKernels {
   void (*relu_backward)(const float* y, float* dy, std::size_t rows, std::size_t columns,
                         std::size_t stride, float scale, float* db);
 
+  // z = y + bias becomes y = f(z), and slope = f'(z); with a stream, inverted dropout goes over
+  // both (see bias_relu_dropout for first_row and first_unit). y, slope and bias padded, y and
+  // slope with the same stride.
+  void (*activate)(Activation f, float* y, float* slope, std::size_t rows, std::size_t columns,
+                   std::size_t stride, const float* bias, const DropoutStream* stream,
+                   std::size_t first_row, std::size_t first_unit);
+
+  // y[i][j] = f(y[i][j]), with the bits that activate() gives. y padded.
+  void (*activate_in_place)(Activation f, float* y, std::size_t rows, std::size_t columns,
+                            std::size_t stride);
+
+  // Through what activate() did: dy[i][j] *= slope[i][j]; db[j] = sum of dy[i][j] over i in order.
+  // slope, dy and db padded, slope and dy with the same stride.
+  void (*slope_backward)(const float* slope, float* dy, std::size_t rows, std::size_t columns,
+                         std::size_t stride, float* db);
+
   // db[j] = sum of dy[i][j] over i in order. dy and db padded.
   void (*column_sums)(const float* dy, std::size_t rows, std::size_t columns, std::size_t stride,
                       float* db);
@@ -84,18 +111,36 @@ struct VectorKernels {
   void (*accumulate)(float* to, const float* from, std::size_t rows, std::size_t columns,
                      std::size_t stride);
 
-  // Softmax with cross-entropy: logits become (softmax - one_hot(classes)) * scale. logits padded.
-  SoftmaxSums (*softmax_cross_entropy)(float* logits, std::size_t rows, std::size_t columns,
+  // Softmax with cross-entropy. A row's target is q = (1 - smoothing) * one_hot(class) + smoothing
+  // / columns; its loss goes to losses[row], and logits become (softmax - q) * scale. Gives the
+  // number of rows whose largest logit, the first of equals, is the true class. logits padded.
+  std::size_t (*softmax_cross_entropy)(float* logits, std::size_t rows, std::size_t columns,
                                        std::size_t stride, const std::int32_t* classes,
-                                       float scale);
+                                       float smoothing, float scale, float* losses);
+
+  // Sigmoid with cross-entropy, each output by itself: the target t in 0..1 becomes q = (1 -
+  // smoothing) * t + smoothing / 2; the mean loss of a row's outputs goes to losses[row], and
+  // logits become (sigmoid - q) * scale. Gives the number of outputs that are on the target's side
+  // of 1/2. logits padded; targets row-major without gaps.
+  std::size_t (*sigmoid_cross_entropy)(float* logits, std::size_t rows, std::size_t columns,
+                                       std::size_t stride, const float* targets, float smoothing,
+                                       float scale, float* losses);
 
   // logits become softmax(logits), row by row. logits padded.
   void (*softmax)(float* logits, std::size_t rows, std::size_t columns, std::size_t stride);
+
+  // The sum of g * g over `size` values, a multiple of kPad, in double precision in blocks of fixed
+  // size; g is the sum of gradients[0..count) in that order.
+  double (*sum_of_squares)(const float* const* gradients, std::size_t count, std::size_t size);
 
   // Adam over `size` parameters, a multiple of kPad: g is the sum of gradients[0..count) in that
   // order.
   void (*adam)(float* w, float* m, float* v, const float* const* gradients, std::size_t count,
                std::size_t size, const AdamStep* step);
+
+  // Gradient descent likewise; m null: without velocity.
+  void (*sgd)(float* w, float* m, const float* const* gradients, std::size_t count,
+              std::size_t size, const SgdStep* step);
 
   // Inference: y = x W + bias, then max(y, 0) if relu. W is packed by pack_panels(); y and bias
   // padded. Each y is summed over k in ascending order from zero, and the bias added last, whatever

@@ -51,6 +51,169 @@ inline V exp_nonpositive(V x) {
   return Simd::select(vanishes, Simd::set(0.0F), Simd::mul(p, power));
 }
 
+// tanh(x): a polynomial below 0.625, (1 - e) / (1 + e) with e = exp(-2 |x|) above; within 3 ulp.
+inline V tanh_of(V x) {
+  const V zero = Simd::set(0.0F);
+  const V one = Simd::set(1.0F);
+  const V size = Simd::max(Simd::sub(zero, x), x);
+  const V e = exp_nonpositive(Simd::mul(size, Simd::set(-2.0F)));
+  const V tail = Simd::div(Simd::sub(one, e), Simd::add(one, e));
+  const V s = Simd::mul(x, x);
+  V p = Simd::set(-5.7170179665E-3F);
+  p = Simd::fma(p, s, Simd::set(2.0650560793E-2F));
+  p = Simd::fma(p, s, Simd::set(-5.3743489043E-2F));
+  p = Simd::fma(p, s, Simd::set(1.3331491163E-1F));
+  p = Simd::fma(p, s, Simd::set(-3.3333283920E-1F));
+  const V centre = Simd::fma(Simd::mul(p, s), x, x);
+  const V signed_tail = Simd::select(Simd::less(x, zero), Simd::sub(zero, tail), tail);
+  return Simd::select(Simd::less(size, Simd::set(0.625F)), centre, signed_tail);
+}
+
+// erf(x): a polynomial below 0.93, 1 - exp(polynomial) above; within 1e-7.
+inline V erf_of(V x) {
+  const V zero = Simd::set(0.0F);
+  const V size = Simd::max(Simd::sub(zero, x), x);
+  const V t = Simd::sub(zero, Simd::max(Simd::set(-4.0F), Simd::sub(zero, size)));
+  V q = Simd::set(1.9381287453E-4F);
+  q = Simd::fma(q, t, Simd::set(-3.0224949899E-3F));
+  q = Simd::fma(q, t, Simd::set(2.2144824849E-2F));
+  q = Simd::fma(q, t, Simd::set(-1.0376242967E-1F));
+  q = Simd::fma(q, t, Simd::set(-6.3737361728E-1F));
+  q = Simd::fma(q, t, Simd::set(-1.1275628392F));
+  q = Simd::fma(q, t, Simd::set(-2.2275978332E-4F));
+  const V tail = Simd::sub(Simd::set(1.0F), exp_nonpositive(q));
+  const V s = Simd::mul(x, x);
+  V p = Simd::set(-5.9768885698E-4F);
+  p = Simd::fma(p, s, Simd::set(4.9909791265E-3F));
+  p = Simd::fma(p, s, Simd::set(-2.6765566151E-2F));
+  p = Simd::fma(p, s, Simd::set(1.1281802746E-1F));
+  p = Simd::fma(p, s, Simd::set(-3.7612494314E-1F));
+  p = Simd::fma(p, s, Simd::set(1.2837915004E-1F));
+  const V centre = Simd::fma(p, x, x);
+  const V signed_tail = Simd::select(Simd::less(x, zero), Simd::sub(zero, tail), tail);
+  return Simd::select(Simd::less(size, Simd::set(0.93F)), centre, signed_tail);
+}
+
+// sigmoid(x) and 1 - sigmoid(x), both without cancellation.
+struct Sigmoids {
+  V yes;
+  V no;
+};
+inline Sigmoids sigmoids_of(V x) {
+  const V zero = Simd::set(0.0F);
+  const V one = Simd::set(1.0F);
+  const V e = exp_nonpositive(Simd::sub(zero, Simd::max(Simd::sub(zero, x), x)));
+  const V likely = Simd::div(one, Simd::add(one, e));
+  const V unlikely = Simd::mul(e, likely);
+  const M negative = Simd::less(x, zero);
+  return {Simd::select(negative, unlikely, likely), Simd::select(negative, likely, unlikely)};
+}
+
+// Each function of kernels::Activation: its value and its slope at z.
+
+struct Point {
+  V value;
+  V slope;
+};
+
+struct Relu {
+  static Point at(V z) {
+    const V zero = Simd::set(0.0F);
+    return {Simd::max(zero, z), Simd::select(Simd::less(zero, z), Simd::set(1.0F), zero)};
+  }
+};
+
+struct Tanh {
+  static Point at(V z) {
+    const V y = tanh_of(z);
+    const V one = Simd::set(1.0F);
+    return {y, Simd::mul(Simd::sub(one, y), Simd::add(one, y))};
+  }
+};
+
+struct Sigmoid {
+  static Point at(V z) {
+    const Sigmoids s = sigmoids_of(z);
+    return {s.yes, Simd::mul(s.yes, s.no)};
+  }
+};
+
+struct Gelu {
+  static Point at(V z) {
+    const V half = Simd::set(0.5F);
+    const V cdf = Simd::fma(half, erf_of(Simd::mul(z, Simd::set(0.70710678118654752F))), half);
+    const V density = Simd::mul(exp_nonpositive(Simd::mul(Simd::mul(z, z), Simd::set(-0.5F))),
+                                Simd::set(0.39894228040143268F));
+    return {Simd::mul(z, cdf), Simd::fma(z, density, cdf)};
+  }
+};
+
+// scale * z above 0, bend * (exp(z) - 1) below.
+inline Point bent_exponential(V z, float scale, float bend) {
+  const V zero = Simd::set(0.0F);
+  const V below = Simd::sub(zero, Simd::max(zero, Simd::sub(zero, z)));
+  const V e = exp_nonpositive(below);
+  // exp(z) - 1 = tanh(z / 2) * (exp(z) + 1), which loses no digits near 0.
+  const V less_one =
+      Simd::mul(tanh_of(Simd::mul(below, Simd::set(0.5F))), Simd::add(e, Simd::set(1.0F)));
+  const M positive = Simd::less(zero, z);
+  return {
+      Simd::select(positive, Simd::mul(z, Simd::set(scale)), Simd::mul(less_one, Simd::set(bend))),
+      Simd::select(positive, Simd::set(scale), Simd::mul(e, Simd::set(bend)))};
+}
+
+struct Selu {
+  static Point at(V z) {
+    constexpr float kScale = 1.05070098735548049F;
+    constexpr float kAlpha = 1.67326324235437728F;
+    return bent_exponential(z, kScale, kScale * kAlpha);
+  }
+};
+
+struct Elu {
+  static Point at(V z) { return bent_exponential(z, 1.0F, 1.0F); }
+};
+
+struct LeakyRelu {
+  static Point at(V z) {
+    const V below = Simd::set(0.2F);
+    const M positive = Simd::less(Simd::set(0.0F), z);
+    return {Simd::select(positive, z, Simd::mul(z, below)),
+            Simd::select(positive, Simd::set(1.0F), below)};
+  }
+};
+
+struct Silu {
+  static Point at(V z) {
+    const Sigmoids s = sigmoids_of(z);
+    const V y = Simd::mul(z, s.yes);
+    return {y, Simd::fma(y, s.no, s.yes)};
+  }
+};
+
+// Calls visit(function) with the type of the activation.
+template <typename Visit>
+inline void with_activation(Activation f, Visit visit) {
+  switch (f) {
+    case Activation::kRelu:
+      return visit(Relu());
+    case Activation::kTanh:
+      return visit(Tanh());
+    case Activation::kSigmoid:
+      return visit(Sigmoid());
+    case Activation::kGelu:
+      return visit(Gelu());
+    case Activation::kSelu:
+      return visit(Selu());
+    case Activation::kElu:
+      return visit(Elu());
+    case Activation::kLeakyRelu:
+      return visit(LeakyRelu());
+    case Activation::kSilu:
+      return visit(Silu());
+  }
+}
+
 // log(x) for one positive, normal x. Cephes' logf.
 inline float log_scalar(float x) {
   std::uint32_t bits;
@@ -130,6 +293,17 @@ inline void philox_lanes(I (&x)[4], std::uint32_t key0, std::uint32_t key1) {
   }
 }
 
+// The words of dropout's stream for four rows from first_row on, and kLanes units from first_unit
+// on: words[i] belongs to row first_row + i.
+inline void dropout_words(I (&words)[4], const DropoutStream& stream, std::size_t first_row,
+                          std::size_t first_unit) {
+  words[0] = Simd::add(Simd::iota(), Simd::set_int(static_cast<int>(first_unit)));
+  words[1] = Simd::set_int(static_cast<int>(first_row / 4));
+  words[2] = Simd::set_int(static_cast<int>(stream.layer));
+  words[3] = Simd::set_int(static_cast<int>(stream.step));
+  philox_lanes(words, stream.seed[0], stream.seed[1]);
+}
+
 void bias_relu_dropout(float* y, std::size_t rows, std::size_t columns, std::size_t stride,
                        const float* bias, const DropoutStream* stream, std::size_t first_row,
                        std::size_t first_unit) {
@@ -140,11 +314,8 @@ void bias_relu_dropout(float* y, std::size_t rows, std::size_t columns, std::siz
   for (std::size_t row = 0; row < rows; row += 4) {
     const std::size_t group = rows - row < 4 ? rows - row : 4;
     for (std::size_t j = 0; j < width; j += Simd::kLanes) {
-      I words[4] = {Simd::add(Simd::iota(), Simd::set_int(static_cast<int>(first_unit + j))),
-                    Simd::set_int(static_cast<int>((first_row + row) / 4)),
-                    Simd::set_int(static_cast<int>(stream->layer)),
-                    Simd::set_int(static_cast<int>(stream->step))};
-      philox_lanes(words, stream->seed[0], stream->seed[1]);
+      I words[4];
+      dropout_words(words, *stream, first_row + row, first_unit + j);
       const V b = Simd::load(bias + j);
       for (std::size_t i = 0; i < group; ++i) {
         float* const place = y + (row + i) * stride + j;
@@ -152,6 +323,70 @@ void bias_relu_dropout(float* y, std::size_t rows, std::size_t columns, std::siz
         const M kept = Simd::less(last_dropped, Simd::shift_right(words[i], 8));
         Simd::store(place, Simd::select(kept, value, zero));
       }
+    }
+  }
+}
+
+template <typename F>
+inline Point activation_at(F, V z, std::size_t columns, std::size_t j) {
+  const Point point = F::at(z);
+  // The padding stays zero, though f(0) need not be.
+  const std::size_t left = columns > j ? columns - j : 0;
+  return {keep_first(point.value, left, 0.0F), keep_first(point.slope, left, 0.0F)};
+}
+
+void activate(Activation f, float* y, float* slope, std::size_t rows, std::size_t columns,
+              std::size_t stride, const float* bias, const DropoutStream* stream,
+              std::size_t first_row, std::size_t first_unit) {
+  const std::size_t width = round_up(columns);
+  const V zero = Simd::set(0.0F);
+  with_activation(f, [&](auto function) {
+    for (std::size_t row = 0; row < rows; row += 4) {
+      const std::size_t group = rows - row < 4 ? rows - row : 4;
+      for (std::size_t j = 0; j < width; j += Simd::kLanes) {
+        I words[4];
+        if (stream != nullptr) dropout_words(words, *stream, first_row + row, first_unit + j);
+        const V b = Simd::load(bias + j);
+        for (std::size_t i = 0; i < group; ++i) {
+          const std::size_t place = (row + i) * stride + j;
+          Point point = activation_at(function, Simd::add(Simd::load(y + place), b), columns, j);
+          if (stream != nullptr) {
+            const V scale = Simd::set(stream->scale);
+            const M kept = Simd::less(Simd::set_int(static_cast<int>(stream->threshold) - 1),
+                                      Simd::shift_right(words[i], 8));
+            point = {Simd::select(kept, Simd::mul(point.value, scale), zero),
+                     Simd::select(kept, Simd::mul(point.slope, scale), zero)};
+          }
+          Simd::store(y + place, point.value);
+          Simd::store(slope + place, point.slope);
+        }
+      }
+    }
+  });
+}
+
+void activate_in_place(Activation f, float* y, std::size_t rows, std::size_t columns,
+                       std::size_t stride) {
+  const std::size_t width = round_up(columns);
+  with_activation(f, [&](auto function) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t j = 0; j < width; j += Simd::kLanes) {
+        float* const place = y + row * stride + j;
+        Simd::store(place, activation_at(function, Simd::load(place), columns, j).value);
+      }
+    }
+  });
+}
+
+void slope_backward(const float* slope, float* dy, std::size_t rows, std::size_t columns,
+                    std::size_t stride, float* db) {
+  const std::size_t width = round_up(columns);
+  for (std::size_t j = 0; j < width; j += Simd::kLanes) Simd::store(db + j, Simd::set(0.0F));
+  for (std::size_t row = 0; row < rows; ++row, slope += stride, dy += stride) {
+    for (std::size_t j = 0; j < width; j += Simd::kLanes) {
+      const V d = Simd::mul(Simd::load(dy + j), Simd::load(slope + j));
+      Simd::store(dy + j, d);
+      Simd::store(db + j, Simd::add(Simd::load(db + j), d));
     }
   }
 }
@@ -226,27 +461,66 @@ inline float exponentials(float* logits, std::size_t columns, float largest) {
   return sum;
 }
 
-SoftmaxSums softmax_cross_entropy(float* logits, std::size_t rows, std::size_t columns,
-                                  std::size_t stride, const std::int32_t* classes, float scale) {
+std::size_t softmax_cross_entropy(float* logits, std::size_t rows, std::size_t columns,
+                                  std::size_t stride, const std::int32_t* classes, float smoothing,
+                                  float scale, float* losses) {
   const std::size_t width = round_up(columns);
-  SoftmaxSums sums = {0.0, 0};
+  const float share = smoothing / static_cast<float>(columns);  // of every class in the target
+  std::size_t correct = 0;
   for (std::size_t row = 0; row < rows; ++row, logits += stride) {
     const float largest = row_max(logits, columns);
     const std::size_t truth = static_cast<std::size_t>(classes[row]);
     const float true_logit = logits[truth];
     std::size_t first = 0;
     while (first + 1 < columns && logits[first] != largest) ++first;
-    sums.correct += first == truth ? 1 : 0;
+    correct += first == truth ? 1 : 0;
+    float distance = largest - true_logit;  // of the target's mean logit from the largest
+    if (smoothing > 0.0F) {
+      distance *= 1.0F - smoothing;
+      for (std::size_t j = 0; j < columns; ++j) distance += share * (largest - logits[j]);
+    }
     const float sum = exponentials(logits, columns, largest);
     // One logit that is no number makes the sum none, which log_scalar() would not pass on.
-    sums.loss += static_cast<double>(sum > 0.0F ? (largest - true_logit) + log_scalar(sum) : sum);
+    losses[row] = sum > 0.0F ? distance + log_scalar(sum) : sum;
     const V factor = Simd::set(scale / sum);
     for (std::size_t j = 0; j < width; j += Simd::kLanes) {
       Simd::store(logits + j, Simd::mul(Simd::load(logits + j), factor));
     }
-    logits[truth] -= scale;
+    if (smoothing > 0.0F) {
+      for (std::size_t j = 0; j < columns; ++j) logits[j] -= share * scale;
+    }
+    logits[truth] -= (1.0F - smoothing) * scale;
   }
-  return sums;
+  return correct;
+}
+
+std::size_t sigmoid_cross_entropy(float* logits, std::size_t rows, std::size_t columns,
+                                  std::size_t stride, const float* targets, float smoothing,
+                                  float scale, float* losses) {
+  std::size_t correct = 0;
+  for (std::size_t row = 0; row < rows; ++row, logits += stride, targets += columns) {
+    float loss = 0.0F;
+    for (std::size_t j = 0; j < columns; j += Simd::kLanes) {
+      float lanes[kPanel] = {};
+      Simd::store(lanes, sigmoids_of(Simd::load(logits + j)).yes);
+      const std::size_t count =
+          left_in(columns, j) < Simd::kLanes ? left_in(columns, j) : Simd::kLanes;
+      for (std::size_t i = 0; i < count; ++i) {
+        const float z = logits[j + i];
+        const float t = targets[j + i];
+        const float q = (1.0F - smoothing) * t + smoothing * 0.5F;
+        correct += (z > 0.0F) == (t > 0.5F) ? 1 : 0;
+        // -q log(p) - (1 - q) log(1 - p), of which the likelier side p' >= 1/2 has log(1 + e) with
+        // e <= 1, and the other |z| more.
+        const float likelier = z < 0.0F ? 1.0F - lanes[i] : lanes[i];
+        const float gap = z < 0.0F ? -z * q : z * (1.0F - q);
+        loss += likelier >= 0.5F ? gap - log_scalar(likelier) : likelier;
+        logits[j + i] = (lanes[i] - q) * scale;
+      }
+    }
+    losses[row] = loss / static_cast<float>(columns);
+  }
+  return correct;
 }
 
 void softmax(float* logits, std::size_t rows, std::size_t columns, std::size_t stride) {
@@ -259,15 +533,38 @@ void softmax(float* logits, std::size_t rows, std::size_t columns, std::size_t s
   }
 }
 
+double sum_of_squares(const float* const* gradients, std::size_t count, std::size_t size) {
+  constexpr std::size_t kBlock = 1024;  // so short that float lanes lose nothing
+  double total = 0.0;
+  for (std::size_t begin = 0; begin < size; begin += kBlock) {
+    const std::size_t end = size - begin < kBlock ? size : begin + kBlock;
+    float lanes[kPanel] = {};
+    for (std::size_t j = begin; j < end; j += kPanel) {
+      for (std::size_t part = 0; part < kPanel; part += Simd::kLanes) {
+        V g = Simd::load(gradients[0] + j + part);
+        for (std::size_t i = 1; i < count; ++i) {
+          g = Simd::add(g, Simd::load(gradients[i] + j + part));
+        }
+        Simd::store(lanes + part, Simd::fma(g, g, Simd::load(lanes + part)));
+      }
+    }
+    for (const float lane : lanes) total += static_cast<double>(lane);
+  }
+  return total;
+}
+
 void adam(float* w, float* m, float* v, const float* const* gradients, std::size_t count,
           std::size_t size, const AdamStep* step) {
   const V alpha = Simd::set(step->alpha);
   const V one_minus_beta1 = Simd::set(step->one_minus_beta1);
   const V one_minus_beta2 = Simd::set(step->one_minus_beta2);
   const V epsilon = Simd::set(step->epsilon);
+  const V gradient_scale = Simd::set(step->gradient_scale);
+  const V decay = Simd::set(step->decay);
   for (std::size_t j = 0; j < size; j += Simd::kLanes) {
     V g = Simd::load(gradients[0] + j);
     for (std::size_t i = 1; i < count; ++i) g = Simd::add(g, Simd::load(gradients[i] + j));
+    g = Simd::mul(g, gradient_scale);
     V mj = Simd::load(m + j);
     V vj = Simd::load(v + j);
     mj = Simd::fma(Simd::sub(g, mj), one_minus_beta1, mj);
@@ -275,7 +572,29 @@ void adam(float* w, float* m, float* v, const float* const* gradients, std::size
     Simd::store(m + j, mj);
     Simd::store(v + j, vj);
     const V change = Simd::div(Simd::mul(mj, alpha), Simd::add(Simd::sqrt(vj), epsilon));
-    Simd::store(w + j, Simd::sub(Simd::load(w + j), change));
+    const V wj = Simd::load(w + j);
+    Simd::store(w + j, Simd::sub(Simd::sub(wj, Simd::mul(wj, decay)), change));
+  }
+}
+
+void sgd(float* w, float* m, const float* const* gradients, std::size_t count, std::size_t size,
+         const SgdStep* step) {
+  const V learning_rate = Simd::set(step->learning_rate);
+  const V momentum = Simd::set(step->momentum);
+  const V gradient_scale = Simd::set(step->gradient_scale);
+  const V decay = Simd::set(step->decay);
+  for (std::size_t j = 0; j < size; j += Simd::kLanes) {
+    V g = Simd::load(gradients[0] + j);
+    for (std::size_t i = 1; i < count; ++i) g = Simd::add(g, Simd::load(gradients[i] + j));
+    const V down = Simd::mul(Simd::mul(g, gradient_scale), learning_rate);
+    V change = Simd::sub(Simd::set(0.0F), down);
+    if (m != nullptr) {
+      const V mj = Simd::sub(Simd::mul(Simd::load(m + j), momentum), down);
+      Simd::store(m + j, mj);
+      change = step->nesterov ? Simd::sub(Simd::mul(mj, momentum), down) : mj;
+    }
+    const V wj = Simd::load(w + j);
+    Simd::store(w + j, Simd::add(Simd::sub(wj, Simd::mul(wj, decay)), change));
   }
 }
 
@@ -359,9 +678,26 @@ void dense(const float* x, std::size_t x_stride, std::size_t rows, const float* 
 }
 
 constexpr VectorKernels make_kernels(InstructionSet instruction_set) {
-  return {instruction_set,       pixels,        add_bias,    bias_relu,
-          bias_relu_dropout,     relu_backward, column_sums, accumulate,
-          softmax_cross_entropy, softmax,       adam,        dense};
+  return {
+      .instruction_set = instruction_set,
+      .pixels = pixels,
+      .add_bias = add_bias,
+      .bias_relu = bias_relu,
+      .bias_relu_dropout = bias_relu_dropout,
+      .relu_backward = relu_backward,
+      .activate = activate,
+      .activate_in_place = activate_in_place,
+      .slope_backward = slope_backward,
+      .column_sums = column_sums,
+      .accumulate = accumulate,
+      .softmax_cross_entropy = softmax_cross_entropy,
+      .sigmoid_cross_entropy = sigmoid_cross_entropy,
+      .softmax = softmax,
+      .sum_of_squares = sum_of_squares,
+      .adam = adam,
+      .sgd = sgd,
+      .dense = dense,
+  };
 }
 
 }  // namespace

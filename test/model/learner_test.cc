@@ -14,9 +14,9 @@
 namespace mlp {
 namespace {
 
-// Rows to learn from, in a shuffled order, of pixels or floats.
+// Rows to learn from, in a shuffled order, of pixels or floats, with targets for every loss.
 struct Rows {
-  Rows(std::size_t count, std::size_t width, std::size_t classes_count,
+  Rows(std::size_t count, std::size_t width, std::size_t outputs,
        FeatureType type = FeatureType::kFloat32) {
     features.type = type;
     features.width = width;
@@ -27,27 +27,33 @@ struct Rows {
         features.bytes.push_back(static_cast<std::uint8_t>((value + 2) * 63));
       features.floats.clear();
     }
-    values = test::random_floats(count, 12);
+    values = test::random_floats(count * outputs, 12);
+    for (const float value : values) labels.push_back(value > 0.3F ? 1.0F : 0.0F);
+    weights = test::random_floats(count, 13);
+    for (float& weight : weights) weight = std::max(weight + 1, 0.0F);
     for (std::size_t i = 0; i < count; ++i) {
-      classes.push_back(static_cast<std::int32_t>((i * 7) % classes_count));
+      classes.push_back(static_cast<std::int32_t>((i * 7) % outputs));
       rows.push_back(static_cast<std::uint32_t>((i * 5 + 3) % count));
     }
   }
-  Batch batch(Loss loss, std::size_t from, std::size_t to) const {
+  Batch batch(Loss loss, std::size_t from, std::size_t to, bool weighted = false) const {
     Batch result;
     result.features = features.view();
     result.rows = std::span(rows).subspan(from, to - from);
-    if (loss == Loss::kSoftmaxCrossEntropy) {
-      result.classes = classes.data();
+    if (takes_classes(loss)) {
+      result.targets.classes = classes.data();
     } else {
-      result.values = values.data();
+      result.targets.values = is_regression(loss) ? values.data() : labels.data();
     }
+    if (weighted) result.targets.weights = weights.data();
     return result;
   }
 
   Features features;
   std::vector<std::int32_t> classes;
   std::vector<float> values;
+  std::vector<float> labels;  // 0 or 1
+  std::vector<float> weights;
   std::vector<std::uint32_t> rows;
 };
 
@@ -55,8 +61,8 @@ LearnerConfig learner_config(MlpConfig network, Loss loss, std::size_t batch_siz
                              std::size_t num_threads) {
   LearnerConfig config;
   config.network = std::move(network);
-  config.loss = loss;
-  config.adam.learning_rate = 0.01;
+  config.loss.loss = loss;
+  config.optimizer.learning_rate = 0.01;
   config.batch_size = batch_size;
   config.seed = 0x123456789;
   config.num_threads = num_threads;
@@ -72,6 +78,79 @@ std::vector<float> flat(const std::vector<DenseWeights>& layers) {
   return values;
 }
 
+constexpr Activation kAllActivations[] = {
+    Activation::kRelu, Activation::kTanh, Activation::kSigmoid,   Activation::kGelu,
+    Activation::kSelu, Activation::kElu,  Activation::kLeakyRelu, Activation::kSilu};
+
+// Judges the gradients of one batch by test::batch_loss().
+void check_gradients(const MlpConfig& network, const LossConfig& loss_config, std::size_t count,
+                     std::size_t num_threads, Split split, std::size_t shards, bool weighted) {
+  constexpr double kTolerance = 1e-4;  // relative to the largest gradient; float32 against float64
+  constexpr double kStep = 1e-6;
+  CAPTURE(std::string(name(network.activation)));
+  CAPTURE(static_cast<int>(loss_config.loss));
+  CAPTURE(shards);
+  const Rows rows(count, network.inputs, network.outputs);
+  Team team(2);
+  LearnerConfig config = learner_config(network, loss_config.loss, count, num_threads);
+  config.loss = loss_config;
+  Learner learner(config, team);
+  CHECK(learner.plan().split == split);
+  CHECK(learner.plan().shards == shards);
+
+  const Batch batch = rows.batch(loss_config.loss, 0, count, weighted);
+  learner.step(batch);  // so that the step's number and the biases are not zero
+  const ParameterLayout layout(network);
+  std::vector<float> gradients(layout.size());
+  from_weights(layout, learner.gradients(batch), gradients.data());
+  std::vector<float> start(layout.size());
+  from_weights(layout, learner.weights(), start.data());
+  std::vector<double> parameters(start.begin(), start.end());
+  std::vector<std::vector<float>> x;
+  std::vector<std::int32_t> classes;
+  std::vector<float> values;
+  std::vector<float> weights;
+  for (const std::uint32_t row : rows.rows) {
+    const float* const features = rows.features.view().float_row(row);
+    x.emplace_back(features, features + network.inputs);
+    classes.push_back(rows.classes[row]);
+    const std::vector<float>& all = is_regression(loss_config.loss) ? rows.values : rows.labels;
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(row * network.outputs);
+    values.insert(values.end(), first, first + static_cast<std::ptrdiff_t>(network.outputs));
+    weights.push_back(rows.weights[row]);
+  }
+  const Targets targets = {classes.data(), values.data(), weighted ? weights.data() : nullptr};
+  const auto loss = [&] {
+    return test::batch_loss(network, loss_config, parameters, x, targets, config.seed,
+                            learner.steps());
+  };
+  double largest = 0;
+  for (const float gradient : gradients)
+    largest = std::max(largest, std::abs(static_cast<double>(gradient)));
+  double worst = 0;
+  for (const ParameterLayout::Layer& layer : layout.layers()) {
+    // A spread of weights and biases that has the first and the last.
+    constexpr std::size_t kPlaces = 12;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i <= kPlaces; ++i) {
+      places.push_back(layer.weight + i * (layer.inputs * layer.outputs - 1) / kPlaces);
+      places.push_back(layer.bias + i * (layer.outputs - 1) / kPlaces);
+    }
+    for (const std::size_t place : places) {
+      const double here = parameters[place];
+      parameters[place] = here + kStep;
+      const double above = loss();
+      parameters[place] = here - kStep;
+      const double below = loss();
+      parameters[place] = here;
+      worst = std::max(
+          worst, std::abs((above - below) / (2 * kStep) - static_cast<double>(gradients[place])));
+    }
+  }
+  CHECK(largest > 0);
+  CHECK(worst < kTolerance * largest);
+}
+
 std::vector<float> parameters_after(const LearnerConfig& config, const Rows& rows,
                                     std::size_t steps, std::size_t workers) {
   Team team(workers);
@@ -79,7 +158,7 @@ std::vector<float> parameters_after(const LearnerConfig& config, const Rows& row
   const std::size_t count = rows.rows.size();
   for (std::size_t step = 0; step < steps; ++step) {
     const std::size_t from = step * config.batch_size % count;
-    learner.step(rows.batch(config.loss, from, std::min(count, from + config.batch_size)));
+    learner.step(rows.batch(config.loss.loss, from, std::min(count, from + config.batch_size)));
   }
   return flat(learner.weights());
 }
@@ -88,108 +167,41 @@ std::vector<float> parameters_after(const LearnerConfig& config, const Rows& row
 
 TEST_SUITE("model") {
   TEST_CASE("Learner: gradients agree with central differences in double precision") {
-    constexpr double kTolerance =
-        1e-4;  // relative to the largest gradient; float32 against float64
-    constexpr double kStep = 1e-6;
+    // Nets of 2 million operations a step and more are cut into shards; the others are whole.
+    const MlpConfig small = {5, {7, 4}, 3, 0.3};
+    const MlpConfig by_rows = {40, {48, 24}, 5, 0.25};
+    const MlpConfig by_units = {90, {52}, 5, 0.25};
     struct Case {
-      const char* name;
       MlpConfig network;
-      Loss loss;
       std::size_t rows;
       std::size_t num_threads;
       Split split;
+      std::size_t shards;
     };
-    // Nets of 2 million operations a step and more are cut into shards; the others are whole.
-    for (const Case& c : {
-             Case{"one shard, two hidden layers",
-                  {5, {7, 4}, 3, 0.3},
-                  Loss::kSoftmaxCrossEntropy,
-                  13,
-                  2,
-                  Split::kRows},
-             Case{"one shard, squared error",
-                  {6, {9}, 1, 0.0},
-                  Loss::kMeanSquaredError,
-                  11,
-                  2,
-                  Split::kRows},
-             Case{"shards of rows",
-                  {40, {48, 24}, 5, 0.25},
-                  Loss::kSoftmaxCrossEntropy,
-                  150,
-                  3,
-                  Split::kRows},
-             Case{"shards of rows, squared error",
-                  {40, {48, 24}, 1, 0.25},
-                  Loss::kMeanSquaredError,
-                  150,
-                  3,
-                  Split::kRows},
-             Case{"shards of units",
-                  {90, {52}, 5, 0.25},
-                  Loss::kSoftmaxCrossEntropy,
-                  130,
-                  2,
-                  Split::kUnits},
-             Case{"shards of units, squared error",
-                  {90, {52}, 1, 0.25},
-                  Loss::kMeanSquaredError,
-                  130,
-                  3,
-                  Split::kUnits},
-         }) {
-      CAPTURE(std::string(c.name));
-      const Rows rows(c.rows, c.network.inputs, c.network.outputs);
-      Team team(2);
-      const LearnerConfig config = learner_config(c.network, c.loss, c.rows, c.num_threads);
-      Learner learner(config, team);
-      CHECK(learner.plan().split == c.split);
-      CHECK((learner.plan().shards > 1) == (std::string(c.name).find("shards") == 0));
-
-      learner.step(
-          rows.batch(c.loss, 0, c.rows));  // so that the step's number and the biases are not zero
-      const ParameterLayout layout(c.network);
-      std::vector<float> gradients(layout.size());
-      from_weights(layout, learner.gradients(rows.batch(c.loss, 0, c.rows)), gradients.data());
-      std::vector<float> weights(layout.size());
-      from_weights(layout, learner.weights(), weights.data());
-      std::vector<double> parameters(weights.begin(), weights.end());
-      std::vector<std::vector<float>> x;
-      std::vector<std::int32_t> classes;
-      std::vector<float> values;
-      for (const std::uint32_t row : rows.rows) {
-        const float* const features = rows.features.view().float_row(row);
-        x.emplace_back(features, features + c.network.inputs);
-        classes.push_back(rows.classes[row]);
-        values.push_back(rows.values[row]);
+    const Case whole = {small, 13, 2, Split::kRows, 1};
+    const Case rows = {by_rows, 150, 3, Split::kRows, 3};
+    const Case units = {by_units, 130, 3, Split::kUnits, 3};
+    for (const Case& c : {whole, rows, units}) {
+      for (const Activation activation : kAllActivations) {
+        Case with = c;
+        with.network.activation = activation;
+        check_gradients(with.network, {Loss::kSoftmaxCrossEntropy}, c.rows, c.num_threads, c.split,
+                        c.shards, false);
       }
-      const auto loss = [&] {
-        return test::batch_loss(c.network, c.loss, parameters, x, classes, values, config.seed,
-                                learner.steps());
-      };
-      double largest = 0;
-      for (const float gradient : gradients)
-        largest = std::max(largest, std::abs(static_cast<double>(gradient)));
-      double worst = 0;
-      for (const ParameterLayout::Layer& layer : layout.layers()) {
-        // Every bias, and a spread of weights that has the first and the last.
-        std::vector<std::size_t> places;
-        const std::size_t count = layer.inputs * layer.outputs;
-        for (std::size_t i = 0; i <= 60; ++i) places.push_back(layer.weight + i * (count - 1) / 60);
-        for (std::size_t i = 0; i < layer.outputs; ++i) places.push_back(layer.bias + i);
-        for (const std::size_t place : places) {
-          const double here = parameters[place];
-          parameters[place] = here + kStep;
-          const double above = loss();
-          parameters[place] = here - kStep;
-          const double below = loss();
-          parameters[place] = here;
-          worst = std::max(worst, std::abs((above - below) / (2 * kStep) -
-                                           static_cast<double>(gradients[place])));
+      for (const LossConfig& loss :
+           {LossConfig{Loss::kSoftmaxCrossEntropy, 0.1}, LossConfig{Loss::kSigmoidCrossEntropy},
+            LossConfig{Loss::kSigmoidCrossEntropy, 0.2}, LossConfig{Loss::kMeanSquaredError},
+            LossConfig{Loss::kMeanAbsoluteError},
+            LossConfig{Loss::kHuber, 0, std::vector<double>(c.network.outputs, 0.4)}}) {
+        for (const bool weighted : {false, true}) {
+          check_gradients(c.network, loss, c.rows, c.num_threads, c.split, c.shards, weighted);
         }
       }
-      CHECK(largest > 0);
-      CHECK(worst < kTolerance * largest);
+      Case single = c;
+      single.network.outputs = 1;
+      for (const Loss loss : {Loss::kSigmoidCrossEntropy, Loss::kMeanSquaredError}) {
+        check_gradients(single.network, {loss}, c.rows, c.num_threads, c.split, c.shards, true);
+      }
     }
   }
 
@@ -221,6 +233,32 @@ TEST_SUITE("model") {
           const std::vector<float> together = parameters_after(config, rows, 20, workers);
           CHECK(std::memcmp(alone.data(), together.data(), alone.size() * sizeof(float)) == 0);
         }
+      }
+    }
+  }
+
+  TEST_CASE("Learner: the bits do not depend on the workers with any optimizer and activation") {
+    const Rows rows(150, 300, 3);
+    OptimizerConfig adamw;
+    adamw.weight_decay = 0.01;
+    adamw.global_clipnorm = 0.5;
+    OptimizerConfig nesterov;
+    nesterov.kind = OptimizerKind::kSgd;
+    nesterov.learning_rate = 0.05;
+    nesterov.momentum = 0.9;
+    nesterov.nesterov = true;
+    OptimizerConfig clipped_sgd;
+    clipped_sgd.kind = OptimizerKind::kSgd;
+    clipped_sgd.global_clipnorm = 0.1;
+    for (const OptimizerConfig& optimizer : {adamw, nesterov, clipped_sgd}) {
+      for (const std::vector<std::size_t>& hidden :
+           {std::vector<std::size_t>{100}, std::vector<std::size_t>{96, 64}}) {
+        LearnerConfig config = learner_config({300, hidden, 3, 0.2, Activation::kGelu},
+                                              Loss::kSigmoidCrossEntropy, 60, 3);
+        config.optimizer = optimizer;
+        const std::vector<float> alone = parameters_after(config, rows, 10, 1);
+        const std::vector<float> together = parameters_after(config, rows, 10, 3);
+        CHECK(std::memcmp(alone.data(), together.data(), alone.size() * sizeof(float)) == 0);
       }
     }
   }

@@ -84,7 +84,7 @@ TEST_SUITE("model") {
 
   TEST_CASE("evaluate: says what the predictor says, and the same with any team") {
     const Artifact artifact = classifier(12, 2);
-    const InferenceNetwork network(artifact.layers);
+    const InferenceNetwork network(artifact.layers, artifact.activation);
     Features rows;
     rows.width = 12;
     rows.floats = test::random_floats(500 * 12, 5);
@@ -98,10 +98,10 @@ TEST_SUITE("model") {
     const std::vector<float> probabilities = Predictor(artifact).predict(rows.view(), workspace);
     Team one(1);
     Team three(3);
-    const std::optional<Predictions> alone_or_none = evaluate(
-        network, Task::kClassification, rows.view(), indices, classes.data(), nullptr, one);
-    const std::optional<Predictions> together_or_none = evaluate(
-        network, Task::kClassification, rows.view(), indices, classes.data(), nullptr, three);
+    const std::optional<Predictions> alone_or_none =
+        evaluate(network, Task::kClassification, {}, rows.view(), indices, {classes.data()}, one);
+    const std::optional<Predictions> together_or_none =
+        evaluate(network, Task::kClassification, {}, rows.view(), indices, {classes.data()}, three);
     REQUIRE(alone_or_none);
     REQUIRE(together_or_none);
     const Predictions& alone = *alone_or_none;
@@ -127,8 +127,9 @@ TEST_SUITE("model") {
     std::iota(indices.begin(), indices.end(), 0U);
     Team team(2);
     std::atomic<int> questions{0};
-    CHECK_FALSE(evaluate(InferenceNetwork(artifact.layers), Task::kClassification, rows.view(),
-                         indices, nullptr, nullptr, team, [&] { return ++questions == 5; }));
+    CHECK_FALSE(evaluate(InferenceNetwork(artifact.layers, artifact.activation),
+                         Task::kClassification, {}, rows.view(), indices, {}, team,
+                         [&] { return ++questions == 5; }));
   }
 }
 

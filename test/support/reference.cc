@@ -21,10 +21,74 @@ std::vector<double> multiply(const std::vector<float>& a, const std::vector<floa
   return c;
 }
 
-double batch_loss(const MlpConfig& config, Loss loss, const std::vector<double>& parameters,
-                  const std::vector<std::vector<float>>& x,
-                  const std::vector<std::int32_t>& classes, const std::vector<float>& values,
-                  std::uint64_t seed, std::uint64_t step) {
+double activation(Activation f, double z) {
+  constexpr double kSeluScale = 1.0507009873554804934193349852946;
+  constexpr double kSeluAlpha = 1.6732632423543772848170429916717;
+  switch (f) {
+    case Activation::kRelu:
+      return std::max(z, 0.0);
+    case Activation::kTanh:
+      return std::tanh(z);
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-z));
+    case Activation::kGelu:
+      return z * std::erfc(-z / std::sqrt(2.0)) / 2;
+    case Activation::kSelu:
+      return kSeluScale * (z > 0 ? z : kSeluAlpha * std::expm1(z));
+    case Activation::kElu:
+      return z > 0 ? z : std::expm1(z);
+    case Activation::kLeakyRelu:
+      return z > 0 ? z : 0.2 * z;
+    case Activation::kSilu:
+      return z / (1 + std::exp(-z));
+  }
+  return 0;
+}
+
+double row_loss(const LossConfig& config, const std::vector<double>& outputs,
+                const Targets& targets, std::size_t row) {
+  const double smoothing = config.label_smoothing;
+  const double count = static_cast<double>(outputs.size());
+  double loss = 0;
+  if (config.loss == Loss::kSoftmaxCrossEntropy) {
+    const double largest = *std::max_element(outputs.begin(), outputs.end());
+    double sum = 0;
+    for (const double logit : outputs) sum += std::exp(logit - largest);
+    for (std::size_t j = 0; j < outputs.size(); ++j) {
+      const bool is_class = static_cast<std::size_t>(targets.classes[row]) == j;
+      const double q = (is_class ? 1 - smoothing : 0) + smoothing / count;
+      loss += q * (largest + std::log(sum) - outputs[j]);
+    }
+  } else {
+    for (std::size_t j = 0; j < outputs.size(); ++j) {
+      const double target = static_cast<double>(targets.values[row * outputs.size() + j]);
+      const double error = outputs[j] - target;
+      const double delta = config.huber_deltas.empty() ? 1 : config.huber_deltas[j];
+      const double q = (1 - smoothing) * target + smoothing / 2;
+      switch (config.loss) {
+        case Loss::kMeanSquaredError:
+          loss += error * error;
+          break;
+        case Loss::kMeanAbsoluteError:
+          loss += std::abs(error);
+          break;
+        case Loss::kHuber:
+          loss +=
+              std::abs(error) <= delta ? error * error / 2 : delta * (std::abs(error) - delta / 2);
+          break;
+        default:
+          loss +=
+              q * std::log1p(std::exp(-outputs[j])) + (1 - q) * std::log1p(std::exp(outputs[j]));
+      }
+    }
+    loss /= count;
+  }
+  return targets.weights == nullptr ? loss : loss * static_cast<double>(targets.weights[row]);
+}
+
+double batch_loss(const MlpConfig& config, const LossConfig& loss,
+                  const std::vector<double>& parameters, const std::vector<std::vector<float>>& x,
+                  const Targets& targets, std::uint64_t seed, std::uint64_t step) {
   const ParameterLayout layout(config);
   const double threshold = config.drop_rate * 16777216;
   double total = 0;
@@ -39,7 +103,7 @@ double batch_loss(const MlpConfig& config, Loss loss, const std::vector<double>&
           output[j] += input[i] * parameters[layer.weight + i * layer.outputs + j];
         }
         if (index == config.hidden.size()) continue;
-        output[j] = std::max(output[j], 0.0);
+        output[j] = activation(config.activation, output[j]);
         if (config.drop_rate > 0) {
           const auto words = kernels::philox(
               {static_cast<std::uint32_t>(j), static_cast<std::uint32_t>(row / 4),
@@ -51,15 +115,7 @@ double batch_loss(const MlpConfig& config, Loss loss, const std::vector<double>&
       }
       input = output;
     }
-    if (loss == Loss::kMeanSquaredError) {
-      const double error = input[0] - static_cast<double>(values[row]);
-      total += error * error;
-    } else {
-      const double largest = *std::max_element(input.begin(), input.end());
-      double sum = 0;
-      for (const double logit : input) sum += std::exp(logit - largest);
-      total += largest + std::log(sum) - input[static_cast<std::size_t>(classes[row])];
-    }
+    total += row_loss(loss, input, targets, row);
   }
   return total / static_cast<double>(x.size());
 }
