@@ -48,6 +48,11 @@ Json keras_layer(std::string_view class_name, std::string_view name, const Json&
   return {{"class_name", class_name}, {"config", std::move(config)}};
 }
 
+std::string_view output_activation(Task task) {
+  if (task == Task::kRegression) return "linear";
+  return task == Task::kClassification ? "softmax" : "sigmoid";
+}
+
 Json keras_model(const Artifact& artifact) {
   const Schema& schema = artifact.schema;
   Json input_shape = Json::array({nullptr});
@@ -66,11 +71,11 @@ Json keras_model(const Artifact& artifact) {
   }
   for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
     const bool last = i + 1 == artifact.layers.size();
-    const std::string_view output = schema.task == Task::kClassification ? "softmax" : "linear";
-    layers.push_back(keras_layer("Dense", dense_name(i),
-                                 {{"units", artifact.layers[i].outputs},
-                                  {"activation", last ? output : "relu"},
-                                  {"use_bias", true}}));
+    layers.push_back(keras_layer(
+        "Dense", dense_name(i),
+        {{"units", artifact.layers[i].outputs},
+         {"activation", last ? output_activation(schema.task) : keras_name(artifact.activation)},
+         {"use_bias", true}}));
     if (!last) {
       layers.push_back(
           keras_layer("Dropout", fmt::format("dropout_{}", i + 1), {{"rate", artifact.drop_rate}}));
@@ -200,8 +205,16 @@ std::string dump_metadata(Json metadata) {
   }
 }
 
+constexpr std::int64_t kSingleTargetVersion = 1;  // with relu, and a target name instead of several
+
+constexpr std::pair<Task, std::string_view> kTasks[] = {{Task::kClassification, "classification"},
+                                                        {Task::kBinary, "binary"},
+                                                        {Task::kMultilabel, "multilabel"},
+                                                        {Task::kRegression, "regression"}};
+
 std::string_view task_name(Task task) {
-  return task == Task::kClassification ? "classification" : "regression";
+  const auto found = std::ranges::find(kTasks, task, &std::pair<Task, std::string_view>::first);
+  return found->second;
 }
 
 Json metadata_of(const Artifact& artifact) {
@@ -219,12 +232,15 @@ Json metadata_of(const Artifact& artifact) {
        {{"row_shape", schema.row_shape},
         {"feature_names", schema.feature_names},
         {"target_names", schema.target_names},
+        {"targets", schema.targets},
+        {"weight_name", schema.weight_name},
         {"task", task_name(schema.task)},
         {"labels_are_text", schema.labels_are_text},
         {"labels", schema.labels}}},
       {"normalized", !artifact.mean.empty()},
       {"dense_layers", artifact.layers.size()},
       {"drop_rate", artifact.drop_rate},
+      {"activation", name(artifact.activation)},
       {"hyperparameters", artifact.hyperparameters},
       {"num_threads", artifact.num_threads},
       {"history", {{"columns", artifact.history.columns}, {"rows", std::move(rows)}}},
@@ -237,7 +253,20 @@ std::size_t count_from_json(const Json& value) {
   return value.get<std::size_t>();
 }
 
-void fill_from_metadata(Artifact& artifact, Json& metadata) {
+Task task_from_json(const Json& name) {
+  for (const auto& [task, known] : kTasks) {
+    if (name == known) return task;
+  }
+  throw std::range_error("the task is none that is known");
+}
+
+Activation activation_from_json(const Json& name) {
+  const auto text = name.get<std::string>();
+  if (const auto found = find_activation(text)) return *found;
+  throw std::range_error("the activation is none that is known");
+}
+
+void fill_from_metadata(Artifact& artifact, Json& metadata, std::int64_t version) {
   artifact.versions = std::move(metadata.at("versions"));
   artifact.hyperparameters = std::move(metadata.at("hyperparameters"));
   artifact.num_threads = count_from_json(metadata.at("num_threads"));
@@ -248,17 +277,18 @@ void fill_from_metadata(Artifact& artifact, Json& metadata) {
     artifact.schema.row_shape.push_back(count_from_json(extent));
   }
   schema.at("feature_names").get_to(artifact.schema.feature_names);
-  schema.at("target_names").get_to(artifact.schema.target_names);
+  if (version == kSingleTargetVersion) {
+    const auto name = schema.at("target_name").get<std::string>();
+    if (!name.empty()) artifact.schema.target_names = {name};
+  } else {
+    schema.at("target_names").get_to(artifact.schema.target_names);
+    artifact.schema.targets = count_from_json(schema.at("targets"));
+    schema.at("weight_name").get_to(artifact.schema.weight_name);
+    artifact.activation = activation_from_json(metadata.at("activation"));
+  }
   schema.at("labels_are_text").get_to(artifact.schema.labels_are_text);
   schema.at("labels").get_to(artifact.schema.labels);
-  const Json& task = schema.at("task");
-  if (task == task_name(Task::kClassification)) {
-    artifact.schema.task = Task::kClassification;
-  } else if (task == task_name(Task::kRegression)) {
-    artifact.schema.task = Task::kRegression;
-  } else {
-    throw std::range_error("the task is neither classification nor regression");
-  }
+  artifact.schema.task = task_from_json(schema.at("task"));
 
   const Json& history = metadata.at("history");
   history.at("columns").get_to(artifact.history.columns);
@@ -288,8 +318,21 @@ std::string inconsistency(const Artifact& artifact) {
     return fmt::format("It names {} features but its rows have {}.", schema.feature_names.size(),
                        width);
   }
-  if (schema.task == Task::kClassification) {
+  if (schema.targets == 0 || (has_classes(schema.task) && schema.targets != 1)) {
+    return fmt::format("It has {} targets.", schema.targets);
+  }
+  if (!schema.target_names.empty() && schema.target_names.size() != schema.targets) {
+    return fmt::format("It names {} targets but has {}.", schema.target_names.size(),
+                       schema.targets);
+  }
+  if (schema.task != Task::kRegression) {
     if (schema.labels.empty()) return "It classifies, but has no labels.";
+    if (schema.task == Task::kBinary && schema.labels.size() != 2) {
+      return fmt::format("It tells two classes apart, but has {} labels.", schema.labels.size());
+    }
+    if (schema.task == Task::kMultilabel && schema.labels.size() != schema.targets) {
+      return fmt::format("It has {} labels for {} targets.", schema.labels.size(), schema.targets);
+    }
     if (std::unordered_set<std::string_view>(schema.labels.begin(), schema.labels.end()).size() !=
         schema.labels.size()) {
       return "It has a label twice.";
@@ -397,7 +440,7 @@ Artifact artifact_from_bytes(std::string_view bytes, std::string_view name) {
     if (metadata.at("text_encoding") == kLatin1) recode_texts(metadata, utf8_to_latin1);
     metadata.at("normalized").get_to(normalized);
     dense_layers = count_from_json(metadata.at("dense_layers"));
-    fill_from_metadata(artifact, metadata);
+    fill_from_metadata(artifact, metadata, version);
   } catch (const Json::exception& error) {
     fail_to_understand(error.what());
   } catch (const std::range_error& error) {

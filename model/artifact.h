@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/activation.h"
 #include "model/dense_weights.h"
 #include "model/history.h"
 #include "model/schema.h"
@@ -21,7 +22,8 @@ struct Artifact {
   std::vector<float> mean;
   std::vector<float> variance;  // 1 for a constant feature
   double drop_rate = 0;  // after each hidden layer while training; for Keras's description only
-  // Hidden ones end in relu; the last gives logits, or the value in original units.
+  Activation activation = Activation::kRelu;
+  // Hidden ones end in the activation; the last gives logits, or values in original units.
   std::vector<DenseWeights> layers;
   nlohmann::ordered_json hyperparameters = nlohmann::ordered_json::object();  // as used, by name
   std::size_t num_threads = 1;
@@ -31,7 +33,7 @@ struct Artifact {
 };
 
 // The version of the group "mlp" in the files that this program writes, and the newest it reads.
-inline constexpr std::int64_t kArtifactFormatVersion = 1;
+inline constexpr std::int64_t kArtifactFormatVersion = 2;
 
 // The bytes of model.h5, as docs/artifact.md describes them. Equal artifacts give equal bytes.
 std::string to_bytes(const Artifact& artifact);

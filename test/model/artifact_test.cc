@@ -16,6 +16,7 @@
 
 #include "model/error.h"
 #include "model/hdf5_file.h"
+#include "model/predictor.h"
 #include "test/support/temp_directory.h"
 
 // HDF5 1.10.8 forgets a few hundred bytes for each checksum that it finds wrong.
@@ -66,6 +67,9 @@ void check_equal(const Artifact& a, const Artifact& b) {
   CHECK(a.schema.row_shape == b.schema.row_shape);
   CHECK(a.schema.feature_names == b.schema.feature_names);
   CHECK(a.schema.target_names == b.schema.target_names);
+  CHECK(a.schema.targets == b.schema.targets);
+  CHECK(a.schema.weight_name == b.schema.weight_name);
+  CHECK(a.activation == b.activation);
   CHECK(a.schema.task == b.schema.task);
   CHECK(a.schema.labels == b.schema.labels);
   CHECK(a.schema.labels_are_text == b.schema.labels_are_text);
@@ -160,6 +164,43 @@ TEST_SUITE("model") {
   TEST_CASE("Artifact: reading gives what was written") {
     check_equal(artifact_from_bytes(to_bytes(classifier()), "model.h5"), classifier());
     check_equal(artifact_from_bytes(to_bytes(regression()), "model.h5"), regression());
+  }
+
+  TEST_CASE("Artifact: every task, activation and several targets come back") {
+    Artifact artifact = regression();
+    artifact.schema.target_names = {"price", "area"};
+    artifact.schema.targets = 2;
+    artifact.schema.weight_name = "importance";
+    artifact.activation = Activation::kSilu;
+    artifact.layers.back() = dense(2, 2);
+    check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
+    artifact.schema.task = Task::kMultilabel;
+    artifact.schema.labels = {"price", "area"};
+    artifact.schema.labels_are_text = true;
+    artifact.activation = Activation::kLeakyRelu;
+    check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
+    artifact.schema.task = Task::kBinary;
+    artifact.schema.target_names = {"kind"};
+    artifact.schema.targets = 1;
+    artifact.layers.back() = dense(2, 1);
+    check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
+  }
+
+  TEST_CASE("Artifact: a file of format version 1 is read") {
+    const std::string bytes =
+        test::read_bytes(std::filesystem::path(MLP_TEST_DATA) / "model-v1.h5");
+    const Artifact artifact = artifact_from_bytes(bytes, "model-v1.h5");
+    CHECK(artifact.schema.target_names == std::vector<std::string>{"kind"});
+    CHECK(artifact.schema.targets == 1);
+    CHECK(artifact.schema.labels == std::vector<std::string>{"ant", "bee", "cat"});
+    CHECK(artifact.activation == Activation::kRelu);
+    // What the program that wrote it has predicted for its first two rows.
+    Predictor::Workspace workspace;
+    const std::vector<float> rows = {0.134F, 0.847F, 2.764F, -0.745F};
+    const std::vector<float> predictions =
+        Predictor(artifact).predict({FeatureType::kFloat32, rows.data(), 2, 2}, workspace);
+    CHECK(predictions[0] == doctest::Approx(0.9965448));
+    CHECK(predictions[4] == doctest::Approx(0.6475708));
   }
 
   TEST_CASE("Artifact: writing what was read gives the same bytes") {
@@ -263,7 +304,7 @@ TEST_SUITE("model") {
     });
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.find("format version 7") != std::string::npos, error);
-    CHECK_MESSAGE(error.find("reads versions up to 1") != std::string::npos, error);
+    CHECK_MESSAGE(error.find("reads versions up to 2") != std::string::npos, error);
   }
 
   TEST_CASE("Artifact: weights and metadata that don't fit each other are refused") {
@@ -395,7 +436,13 @@ TEST_SUITE("model") {
         {"/schema/labels", {1, 2, 3}, "/mlp/metadata can't be understood"},
         {"/schema/labels_are_text", false, "A label that should be an integer is none."},
         {"/schema/task", "regression", "It is a regression, but has labels."},
-        {"/schema/task", "clustering", "the task is neither classification nor regression"},
+        {"/schema/task", "clustering", "the task is none that is known"},
+        {"/schema/task", "binary", "It tells two classes apart, but has 3 labels."},
+        {"/schema/task", "multilabel", "It has 3 labels for 1 targets."},
+        {"/schema/targets", 0, "It has 0 targets."},
+        {"/schema/targets", 2, "It has 2 targets."},
+        {"/schema/target_names", {"a", "b"}, "It names 2 targets but has 1."},
+        {"/activation", "softsign", "the activation is none that is known"},
         {"/text_encoding", "latin-1", ""},
         {"/normalized", true, "mean can't be read"},
         {"/dense_layers", 0, "It has no layers."},
