@@ -2,54 +2,244 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace mlp {
+namespace {
+
+struct Rows {
+  Task task = Task::kClassification;
+  std::size_t outputs = 0;
+  std::vector<std::int32_t> classes;
+  std::vector<float> targets;
+  std::vector<float> predictions;
+
+  MetricInput input() const { return {task, outputs, classes, targets, predictions}; }
+};
+
+double value(std::string_view name, const Rows& rows) { return compute_metric(name, rows.input()); }
+
+// Three classes: truth 0 0 0 1 1 2, predicted 0 0 1 1 0 1.
+Rows three_classes() {
+  return {Task::kClassification,
+          3,
+          {0, 0, 0, 1, 1, 2},
+          {},
+          {0.8F, 0.1F, 0.1F, 0.5F, 0.3F, 0.2F, 0.2F, 0.6F, 0.2F, 0.1F, 0.7F, 0.2F, 0.6F, 0.3F, 0.1F,
+           0.3F, 0.5F, 0.2F}};
+}
+
+Rows binary(std::vector<std::int32_t> truth, std::vector<float> probabilities) {
+  return {Task::kBinary, 1, std::move(truth), {}, std::move(probabilities)};
+}
+
+// Rows with labels {0}, {0, 1}, {}; the second label is missed once and added once.
+Rows two_labels() {
+  return {Task::kMultilabel, 2, {}, {1, 0, 1, 1, 0, 0}, {0.9F, 0.8F, 0.7F, 0.4F, 0.2F, 0.1F}};
+}
+
+}  // namespace
 
 TEST_SUITE("model") {
-  // By hand; the same figures come from scikit-learn's precision_recall_fscore_support.
-  TEST_CASE("classification_report: counts, ratios and weighted means") {
-    const std::vector<std::int32_t> truth = {0, 0, 0, 1, 1, 2};
-    const std::vector<std::int32_t> predicted = {0, 0, 1, 1, 0, 1};
-    const ClassificationReport report = classification_report(truth, predicted, 3);
-    CHECK(report.confusion == std::vector<std::size_t>{2, 1, 0, 1, 1, 0, 0, 1, 0});
-    CHECK(report.accuracy == doctest::Approx(0.5));
-    CHECK(report.precision[0] == doctest::Approx(2.0 / 3));
-    CHECK(report.recall[1] == doctest::Approx(0.5));
-    CHECK(report.precision[2] == 0);  // never predicted
-    CHECK(report.f1[1] == doctest::Approx(0.4));
-    CHECK(report.weighted_recall == doctest::Approx(0.5));
-    CHECK(report.weighted_precision == doctest::Approx(0.5 * 2 / 3 + 1.0 / 3 * 1 / 3));
-    CHECK(report.weighted_f1 == doctest::Approx(0.5 * 2 / 3 + 0.4 / 3));
+  // Worked by hand; test/oracle/test_metric_values.py has scikit-learn judge all metrics.
+  TEST_CASE("compute_metrics: what follows from the decisions about classes") {
+    const Rows rows = three_classes();
+    CHECK(value("accuracy", rows) == doctest::Approx(3.0 / 6));
+    CHECK(value("balanced_accuracy", rows) == doctest::Approx((2.0 / 3 + 1.0 / 2 + 0) / 3));
+    CHECK(value("precision_micro", rows) == doctest::Approx(3.0 / 6));
+    CHECK(value("precision_macro", rows) == doctest::Approx((2.0 / 3 + 1.0 / 3 + 0) / 3));
+    CHECK(value("precision_weighted", rows) ==
+          doctest::Approx((3 * 2.0 / 3 + 2 * 1.0 / 3 + 0) / 6));
+    CHECK(value("recall_macro", rows) == doctest::Approx((2.0 / 3 + 1.0 / 2 + 0) / 3));
+    CHECK(value("recall_weighted", rows) == doctest::Approx(3.0 / 6));
+    CHECK(value("f1_macro", rows) == doctest::Approx((2.0 / 3 + 2.0 / 5 + 0) / 3));
+    CHECK(value("f1_weighted", rows) == doctest::Approx((3 * 2.0 / 3 + 2 * 2.0 / 5) / 6));
+    CHECK(confusion_matrix(rows.input()).counts ==
+          std::vector<std::size_t>{2, 1, 0, 1, 1, 0, 0, 1, 0});
   }
 
-  TEST_CASE("classification_report: many classes have no confusion matrix, but all else") {
-    const std::vector<std::int32_t> truth = {0, 100};
-    const ClassificationReport report = classification_report(truth, truth, 101);
-    CHECK(report.confusion.empty());
-    CHECK(report.accuracy == 1);
-    CHECK(report.weighted_f1 == 1);
+  TEST_CASE("compute_metrics: of two classes, precision, recall and f1 are the second's") {
+    // Truth 0 1 1 1, predicted 1 1 0 0: 0.5 is not yet the second class.
+    const Rows rows = binary({0, 1, 1, 1}, {0.75F, 0.75F, 0.5F, 0.25F});
+    CHECK(value("precision", rows) == doctest::Approx(1.0 / 2));
+    CHECK(value("recall", rows) == doctest::Approx(1.0 / 3));
+    CHECK(value("f1", rows) == doctest::Approx(2.0 / 5));
+    CHECK(std::isnan(value("f1", three_classes())));
+    CHECK(confusion_matrix(rows.input()).counts == std::vector<std::size_t>{0, 1, 2, 1});
   }
 
-  TEST_CASE("roc_auc: the share of pairs in the right order, ties as half") {
+  TEST_CASE("compute_metrics: two softmax outputs are judged as one sigmoid output is") {
+    const Rows one = binary({0, 1, 1, 0}, {0.25F, 0.75F, 0.375F, 0.625F});
+    const Rows two = {Task::kClassification,
+                      2,
+                      one.classes,
+                      {},
+                      {0.75F, 0.25F, 0.25F, 0.75F, 0.625F, 0.375F, 0.375F, 0.625F}};
+    const std::vector<std::string> names = metrics_of(Task::kBinary, 1);
+    CHECK(names == metrics_of(Task::kClassification, 2));
+    CHECK(compute_metrics(names, one.input()) == compute_metrics(names, two.input()));
+  }
+
+  TEST_CASE("compute_metrics: the decisions about several labels") {
+    const Rows rows = two_labels();
+    CHECK(value("accuracy", rows) == doctest::Approx(4.0 / 6));
+    CHECK(value("subset_accuracy", rows) == doctest::Approx(1.0 / 3));
+    CHECK(value("precision_micro", rows) == doctest::Approx(2.0 / 3));
+    CHECK(value("recall_macro", rows) == doctest::Approx((1.0 + 0) / 2));
+    CHECK(value("f1_weighted", rows) == doctest::Approx((2 * 1.0 + 1 * 0) / 3));
+    CHECK(value("auc", rows) == doctest::Approx((1.0 + 0.5) / 2));
+    CHECK(value("log_loss", rows) ==
+          doctest::Approx(-(std::log(0.9) + std::log(0.2) + std::log(0.7) + std::log(0.4) +
+                            std::log(0.8) + std::log(0.9)) /
+                          6));
+    CHECK(value("brier", rows) == doctest::Approx((0.01 + 0.64 + 0.09 + 0.36 + 0.04 + 0.01) / 6));
+  }
+
+  TEST_CASE("compute_metrics: auc is the share of pairs in the right order, ties as half") {
     const std::vector<std::int32_t> truth = {0, 0, 1, 1};
-    CHECK(roc_auc(truth, std::vector<float>{0.1F, 0.4F, 0.35F, 0.8F}) == doctest::Approx(0.75));
-    CHECK(roc_auc(truth, std::vector<float>{0.5F, 0.5F, 0.5F, 0.5F}) == doctest::Approx(0.5));
-    CHECK(roc_auc(truth, std::vector<float>{0.9F, 0.8F, 0.2F, 0.1F}) == 0);
-    CHECK(std::isnan(roc_auc(std::vector<std::int32_t>{1, 1}, std::vector<float>{0.1F, 0.2F})));
-    CHECK(std::isnan(roc_auc(truth, std::vector<float>{0.1F, NAN, 0.3F, NAN})));
+    CHECK(value("auc", binary(truth, {0.1F, 0.4F, 0.35F, 0.8F})) == doctest::Approx(0.75));
+    CHECK(value("auc", binary(truth, {0.5F, 0.5F, 0.5F, 0.5F})) == doctest::Approx(0.5));
+    CHECK(value("auc", binary(truth, {0.9F, 0.8F, 0.2F, 0.1F})) == 0);
+    CHECK(std::isnan(value("auc", binary({1, 1}, {0.1F, 0.2F}))));
   }
 
-  TEST_CASE("regression_report: errors in the units of the target, and r2 with its edge cases") {
-    const std::vector<float> truth = {1, 2, 3, 4};
-    const RegressionReport report = regression_report(truth, std::vector<float>{1, 2, 3, 6});
-    CHECK(report.mse == doctest::Approx(1));
-    CHECK(report.rmse == doctest::Approx(1));
-    CHECK(report.mae == doctest::Approx(0.5));
-    CHECK(report.r2 == doctest::Approx(0.2));
+  TEST_CASE("compute_metrics: auc of several classes leaves out those that no row has") {
+    const Rows rows = {Task::kClassification, 3, {0, 1}, {}, {0.6F, 0.3F, 0.1F, 0.2F, 0.1F, 0.7F}};
+    CHECK(value("auc", rows) == doctest::Approx((1.0 + 0.0) / 2));
+    // As average_precision_score, which counts such a class as 0.
+    CHECK(value("auc_pr", rows) == doctest::Approx((1.0 + 0.5 + 0) / 3));
+  }
+
+  TEST_CASE("compute_metrics: auc_pr is the precision at each gain in recall, equals together") {
+    CHECK(value("auc_pr", binary({0, 0, 1, 1}, {0.1F, 0.4F, 0.35F, 0.8F})) ==
+          doctest::Approx(0.5 * 1 + 0.5 * 2 / 3));
+    CHECK(value("auc_pr", binary({0, 1, 1}, {0.5F, 0.5F, 0.5F})) == doctest::Approx(2.0 / 3));
+    CHECK(value("auc_pr", binary({0, 0}, {0.5F, 0.2F})) == 0);
+  }
+
+  TEST_CASE("compute_metrics: top_k_accuracy counts a true class among the first k") {
+    Rows rows = three_classes();
+    MetricInput input = rows.input();
+    input.top_k = 2;
+    CHECK(compute_metric("top_k_accuracy", input) == doctest::Approx(4.0 / 6));
+    input.top_k = 3;
+    CHECK(compute_metric("top_k_accuracy", input) == 1);
+    // Of equal probabilities the last class comes first, as in scikit-learn.
+    rows = {Task::kClassification, 3, {0, 2}, {}, {0.4F, 0.3F, 0.4F, 0.4F, 0.3F, 0.4F}};
+    input = rows.input();
+    input.top_k = 1;
+    CHECK(compute_metric("top_k_accuracy", input) == doctest::Approx(1.0 / 2));
+  }
+
+  TEST_CASE("compute_metrics: log_loss of a certain error is finite") {
+    CHECK(value("log_loss", binary({1}, {0})) == doctest::Approx(-std::log(std::pow(2, -23))));
+    CHECK(value("log_loss", binary({1}, {1})) == doctest::Approx(std::pow(2, -23)));
+    CHECK(value("log_loss", three_classes()) ==
+          doctest::Approx(-(std::log(0.8) + std::log(0.5) + std::log(0.2) + std::log(0.7) +
+                            std::log(0.3) + std::log(0.2)) /
+                          6));
+  }
+
+  TEST_CASE("compute_metrics: brier is of the second of two classes, or a sum over more") {
+    CHECK(value("brier", binary({1, 0}, {0.75F, 0.5F})) == doctest::Approx((0.0625 + 0.25) / 2));
+    const Rows rows = {Task::kClassification, 3, {2}, {}, {0.5F, 0.25F, 0.25F}};
+    CHECK(value("brier", rows) == doctest::Approx(0.25 + 0.0625 + 0.5625));
+  }
+
+  TEST_CASE("compute_metrics: calibration_error compares confidence and accuracy bin by bin") {
+    // Confidences 0.75 (right and wrong, one bin), 0.9375 and 1 (both right, another).
+    const Rows rows = binary({1, 0, 0, 1}, {0.75F, 0.75F, 0.0625F, 1});
+    CHECK(value("calibration_error", rows) ==
+          doctest::Approx((std::fabs(1.5 - 1) + std::fabs(1.9375 - 2)) / 4));
+  }
+
+  TEST_CASE("compute_metrics: errors are in the units of the target") {
+    const Rows rows = {Task::kRegression, 1, {}, {1, 2, 3, 4}, {1, 2, 3, 6}};
+    CHECK(value("mse", rows) == doctest::Approx(1));
+    CHECK(value("rmse", rows) == doctest::Approx(1));
+    CHECK(value("mae", rows) == doctest::Approx(0.5));
+    CHECK(value("mape", rows) == doctest::Approx(0.125));
+    CHECK(value("r2", rows) == doctest::Approx(0.2));
+  }
+
+  TEST_CASE("compute_metrics: several targets count alike") {
+    const Rows rows = {Task::kRegression, 2, {}, {1, 10, 3, 30}, {2, 10, 4, 34}};
+    CHECK(value("mse", rows) == doctest::Approx((1.0 + 8.0) / 2));
+    CHECK(value("rmse", rows) == doctest::Approx((1.0 + std::sqrt(8.0)) / 2));
+    CHECK(value("r2", rows) == doctest::Approx((0.0 + (1 - 16.0 / 200)) / 2));
+  }
+
+  TEST_CASE("compute_metrics: r2 of a constant target is 1 or 0, and of one row no number") {
+    const float tenth = 0.1F;  // the plain mean of which, three times, is another number
+    CHECK(value("r2", {Task::kRegression, 1, {}, {tenth, tenth, tenth}, {tenth, tenth, tenth}}) ==
+          1);
+    CHECK(value("r2", {Task::kRegression, 1, {}, {tenth, tenth, tenth}, {tenth, 1, tenth}}) == 0);
+    CHECK(std::isnan(value("r2", {Task::kRegression, 1, {}, {1}, {1}})));
     CHECK(r2_score(0, 0) == 1);
     CHECK(r2_score(1, 0) == 0);
+  }
+
+  TEST_CASE("compute_metrics: without rows, or with a prediction that is none, nothing is known") {
+    const Rows cases[] = {
+        {Task::kClassification, 2, {}, {}, {}},
+        {Task::kBinary, 1, {0, 1}, {}, {0.5F, NAN}},
+        {Task::kMultilabel, 2, {}, {0, 1, 1, 0}, {NAN, 0, 0, 1}},
+        {Task::kRegression, 1, {}, {1, 2}, {1, NAN}},
+    };
+    for (const Rows& rows : cases) {
+      for (const std::string& name : metrics_of(rows.task, rows.outputs)) {
+        CAPTURE(name);
+        CHECK(std::isnan(value(name, rows)));
+      }
+    }
+  }
+
+  TEST_CASE("compute_metrics: many at once are what each is alone, in the order asked for") {
+    for (const Rows& rows : {three_classes(), two_labels()}) {
+      std::vector<std::string> names = metrics_of(rows.task, rows.outputs);
+      std::reverse(names.begin(), names.end());
+      const std::vector<double> values = compute_metrics(names, rows.input());
+      REQUIRE(values.size() == names.size());
+      for (std::size_t i = 0; i < names.size(); ++i) CHECK(values[i] == value(names[i], rows));
+    }
+  }
+
+  TEST_CASE("compute_metrics: a metric of another task, and parts of unlike length, are bugs") {
+    CHECK_THROWS_AS(value("rmse", three_classes()), std::logic_error);
+    CHECK_THROWS_AS(value("acuracy", three_classes()), std::logic_error);
+    Rows rows = three_classes();
+    rows.classes.pop_back();
+    CHECK_THROWS_AS(value("accuracy", rows), std::logic_error);
+    rows = two_labels();
+    rows.targets.pop_back();
+    CHECK_THROWS_AS(value("accuracy", rows), std::logic_error);
+  }
+
+  TEST_CASE("confusion_matrix: is left out for many classes") {
+    Rows rows = {Task::kClassification, 101, {100}, {}, std::vector<float>(101)};
+    rows.predictions[100] = 1;
+    CHECK(confusion_matrix(rows.input()).classes == 101);
+    CHECK(confusion_matrix(rows.input()).counts.empty());
+    CHECK(value("accuracy", rows) == 1);
+  }
+
+  TEST_CASE("metrics_of: each task has its own") {
+    CHECK(metrics_of(Task::kRegression, 1) ==
+          std::vector<std::string>{"mse", "rmse", "mae", "mape", "r2"});
+    const auto has = [](const std::vector<std::string>& names, std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    CHECK(has(metrics_of(Task::kBinary, 1), "f1"));
+    CHECK_FALSE(has(metrics_of(Task::kClassification, 3), "f1"));
+    CHECK(has(metrics_of(Task::kMultilabel, 3), "subset_accuracy"));
+    CHECK_FALSE(has(metrics_of(Task::kMultilabel, 3), "top_k_accuracy"));
+    CHECK(find_metric("r2")->may_be_negative);
+    CHECK_FALSE(find_metric("brier")->larger_is_better);
+    CHECK(find_metric("loss") == nullptr);
   }
 }
 
