@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
@@ -18,80 +20,103 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// value = mean + deviation * what the network learns.
+// Of one target: value = mean + deviation * what the network learns.
 struct TargetScale {
   double mean = 0;
   double deviation = 1;
-  double variance = 0;  // of the targets themselves
+  double variance = 0;  // of the target itself
 };
 
-TargetScale measure_target(const Dataset& data, bool scale) {
-  TargetScale result;
-  double mean = 0;
+std::vector<TargetScale> measure_targets(const Dataset& data, std::size_t targets, bool scale) {
+  std::vector<TargetScale> result(targets);
   const double count = static_cast<double>(data.rows.size());
-  for (const std::uint32_t row : data.rows) mean += static_cast<double>(data.values[row]);
-  mean /= count;
-  for (const std::uint32_t row : data.rows) {
-    const double distance = static_cast<double>(data.values[row]) - mean;
-    result.variance += distance * distance;
-  }
-  result.variance /= count;
-  if (scale) {
-    result.mean = mean;
-    if (result.variance > 0) result.deviation = std::sqrt(result.variance);
+  for (std::size_t j = 0; j < targets; ++j) {
+    const auto value = [&](std::uint32_t row) {
+      return static_cast<double>(data.values[row * targets + j]);
+    };
+    double mean = 0;
+    for (const std::uint32_t row : data.rows) mean += value(row);
+    mean /= count;
+    double variance = 0;
+    for (const std::uint32_t row : data.rows) {
+      const double distance = value(row) - mean;
+      variance += distance * distance;
+    }
+    variance /= count;
+    result[j].variance = variance;
+    if (!scale) continue;
+    result[j].mean = mean;
+    if (variance > 0) result[j].deviation = std::sqrt(variance);
   }
   return result;
 }
 
-std::vector<float> scaled_targets(const Dataset& data, const TargetScale& scale) {
+std::vector<float> scaled_targets(const Dataset& data, const std::vector<TargetScale>& scales) {
   std::vector<float> scaled;
   scaled.reserve(data.values.size());
-  for (const float value : data.values) {
+  for (std::size_t i = 0; i < data.values.size(); ++i) {
+    const TargetScale& scale = scales[i % scales.size()];
     scaled.push_back(
-        static_cast<float>((static_cast<double>(value) - scale.mean) / scale.deviation));
+        static_cast<float>((static_cast<double>(data.values[i]) - scale.mean) / scale.deviation));
   }
   return scaled;
 }
 
-void fold_into_last_layer(std::vector<DenseWeights>& layers, const TargetScale& scale) {
+void fold_into_last_layer(std::vector<DenseWeights>& layers,
+                          const std::vector<TargetScale>& scales) {
   DenseWeights& last = layers.back();
-  for (float& weight : last.weight)
-    weight = static_cast<float>(static_cast<double>(weight) * scale.deviation);
-  for (float& bias : last.bias)
-    bias = static_cast<float>(static_cast<double>(bias) * scale.deviation + scale.mean);
-}
-
-// The training half of an epoch's metrics, from its sums; in the order of metric_names().
-std::vector<double> training_metrics(Task task, const LossSums& sums, const TargetScale& scale) {
-  const double rows = static_cast<double>(sums.rows);
-  if (task == Task::kClassification) return {sums.loss / rows, sums.correct / rows};
-  const double mse = sums.loss / rows * scale.deviation * scale.deviation;
-  return {mse, std::sqrt(mse), sums.absolute / rows * scale.deviation,
-          r2_score(mse, scale.variance)};
-}
-
-std::vector<double> validation_metrics(Task task, const Dataset& data,
-                                       const Predictions& predictions) {
-  if (task == Task::kClassification) {
-    double correct = 0;
-    for (std::size_t i = 0; i < data.rows.size(); ++i) {
-      const std::int32_t predicted = predicted_class(task, predictions.row(i), predictions.outputs);
-      correct += predicted == data.classes[data.rows[i]] ? 1 : 0;
-    }
-    return {predictions.loss, correct / static_cast<double>(data.rows.size())};
+  const std::size_t outputs = scales.size();
+  for (std::size_t i = 0; i < last.weight.size(); ++i) {
+    last.weight[i] =
+        static_cast<float>(static_cast<double>(last.weight[i]) * scales[i % outputs].deviation);
   }
-  std::vector<float> truth;
-  truth.reserve(data.rows.size());
-  for (const std::uint32_t row : data.rows) truth.push_back(data.values[row]);
-  const RegressionReport report = regression_report(truth, predictions.values);
-  return {report.mse, report.rmse, report.mae, report.r2};
+  for (std::size_t j = 0; j < last.bias.size(); ++j) {
+    last.bias[j] = static_cast<float>(static_cast<double>(last.bias[j]) * scales[j].deviation +
+                                      scales[j].mean);
+  }
 }
 
-void append(EpochMetrics& metrics, Task task, const char* prefix,
+// A regression's training metrics from its sums, in original units and the order of metric_names().
+std::vector<double> regression_metrics(Loss loss, const LossSums& sums,
+                                       const std::vector<TargetScale>& scales) {
+  const double rows = static_cast<double>(sums.rows);
+  double mean_loss = 0;
+  double rmse = 0;
+  double mae = 0;
+  double r2 = 0;
+  for (std::size_t j = 0; j < scales.size(); ++j) {
+    const double deviation = scales[j].deviation;
+    const double loss_unit = loss == Loss::kMeanAbsoluteError ? deviation : deviation * deviation;
+    const double mse = sums.squared[j] / rows * deviation * deviation;
+    mean_loss += sums.losses[j] / rows * loss_unit;
+    rmse += std::sqrt(mse);
+    mae += sums.absolute[j] / rows * deviation;
+    r2 += r2_score(mse, scales[j].variance);
+  }
+  const double targets = static_cast<double>(scales.size());
+  return {mean_loss / targets, rmse / targets, mae / targets, r2 / targets};
+}
+
+std::vector<double> training_metrics(const TrainerConfig& config, const LossSums& sums,
+                                     const std::vector<TargetScale>& scales) {
+  if (config.task == Task::kRegression) return regression_metrics(config.loss, sums, scales);
+  const double rows = static_cast<double>(sums.rows);
+  const double decisions =
+      takes_classes(config.loss) ? 1 : static_cast<double>(config.network.outputs);
+  return {sums.loss / rows, sums.correct / (rows * decisions)};
+}
+
+void append(EpochMetrics& metrics, std::string_view prefix, const std::vector<std::string>& names,
             const std::vector<double>& values) {
-  const std::vector<std::string>& names = metric_names(task);
   for (std::size_t i = 0; i < values.size(); ++i)
-    metrics.values.emplace_back(prefix + names[i], values[i]);
+    metrics.values.emplace_back(fmt::format("{}{}", prefix, names[i]), values[i]);
+}
+
+// The names of an epoch's metrics, for training and for validation rows alike.
+std::vector<std::string> all_names(const TrainerConfig& config) {
+  std::vector<std::string> names = metric_names(config.task);
+  names.insert(names.end(), config.eval_metrics.begin(), config.eval_metrics.end());
+  return names;
 }
 
 bool all_finite(const std::vector<DenseWeights>& layers) {
@@ -102,111 +127,217 @@ bool all_finite(const std::vector<DenseWeights>& layers) {
   });
 }
 
-[[noreturn]] void throw_diverged(const TrainerConfig& config, std::size_t epoch,
-                                 std::string_view what) {
+std::string divergence_advice(const TrainerConfig& config, std::size_t epoch,
+                              std::string_view what) {
   const bool unscaled = config.task == Task::kRegression && !config.scale_target;
-  throw UserError(fmt::format(
+  return fmt::format(
       "{} is no longer a finite number in epoch {} of {}: the steps are too large. Lower "
-      "learning_rate (now {}), and check the data for extreme values{}.",
-      what, epoch, config.epochs, config.adam.learning_rate,
-      unscaled ? "; targets far from zero want scale_target=true" : ""));
+      "learning_rate (now {}), set global_clipnorm, and check the data for extreme values{}.",
+      what, epoch, config.epochs, config.optimizer.learning_rate,
+      unscaled ? "; targets far from zero want scale_target=true" : "");
 }
+
+// The schedule of `config`, which counts in epochs, in steps.
+ScheduleConfig in_steps(const TrainerConfig& config, std::size_t steps_per_epoch) {
+  ScheduleConfig schedule = config.optimizer.schedule;
+  const double steps = static_cast<double>(steps_per_epoch);
+  schedule.warmup_steps = std::round(schedule.warmup_steps * steps);
+  schedule.decay_steps = std::max(1.0, std::round(schedule.decay_steps * steps));
+  if (schedule.schedule == Schedule::kCosine) {
+    const double all = static_cast<double>(config.epochs) * steps;
+    schedule.decay_steps = std::max(1.0, all - schedule.warmup_steps);
+  }
+  return schedule;
+}
+
+LearnerConfig learner_config(const TrainerConfig& config, const Dataset& training) {
+  LearnerConfig learner;
+  learner.network = config.network;
+  learner.loss = {config.loss, config.label_smoothing,
+                  std::vector<double>(config.network.outputs, config.huber_delta)};
+  learner.optimizer = config.optimizer;
+  learner.batch_size = std::min(config.batch_size, training.rows.size());
+  learner.optimizer.schedule =
+      in_steps(config, (training.rows.size() + learner.batch_size - 1) / learner.batch_size);
+  learner.seed = config.seed;
+  learner.num_threads = config.num_threads;
+  return learner;
+}
+
+// The epoch whose weights are kept: by early stopping's metric, or else the lowest loss.
+EarlyStoppingConfig watch_config(const TrainerConfig& config, bool validates) {
+  if (config.early_stopping) return *config.early_stopping;
+  EarlyStoppingConfig watch;
+  watch.patience = std::numeric_limits<std::size_t>::max();
+  watch.metric = validates ? "val_loss" : "loss";
+  return watch;
+}
+
+double value_of(const EpochMetrics& metrics, const std::string& name) {
+  for (const auto& [known, value] : metrics.values) {
+    if (known == name) return value;
+  }
+  throw std::logic_error("no metric of an epoch is called " + name);
+}
+
+// One call of train().
+class Training {
+ public:
+  Training(const TrainerConfig& config, const Dataset& training, const Dataset* validation,
+           const TrainerCallbacks& callbacks, Team& team)
+      : config_(config),
+        training_(training),
+        validation_(validation),
+        callbacks_(callbacks),
+        team_(team),
+        learner_(learner_config(config, training), team),
+        batches_(training.rows, std::min(config.batch_size, training.rows.size()), config.seed),
+        watch_(watch_config(config, validation != nullptr)) {
+    batch_.features = training.features;
+    batch_.targets = targets_of(training, config.task, targets_);
+    result_.candidate.activation = config.network.activation;
+    result_.candidate.task = config.task;
+    result_.candidate.loss = {config.loss, config.label_smoothing, {}};
+    if (config.task == Task::kRegression) {
+      scales_ = measure_targets(training, config.network.outputs, config.scale_target);
+      targets_ = scaled_targets(training, scales_);
+      batch_.targets.values = targets_.data();
+      for (const TargetScale& scale : scales_) {
+        result_.candidate.loss.huber_deltas.push_back(config.huber_delta * scale.deviation);
+      }
+    }
+    result_.history.columns.emplace_back("epoch");
+    for (const char* const prefix : {"", "val_"}) {
+      if (*prefix != '\0' && validation == nullptr) continue;
+      for (const std::string& name : all_names(config)) {
+        result_.history.columns.push_back(prefix + name);
+      }
+    }
+  }
+
+  TrainingResult run() {
+    for (std::size_t epoch = 1; epoch <= config_.epochs; ++epoch) {
+      if (!run_epoch(epoch)) break;
+    }
+    const bool knows_better =
+        result_.ending == Ending::kDiverged || (config_.early_stopping && watch_.best_epoch() > 0);
+    if (knows_better && watch_.best_epoch() != result_.epoch) {
+      result_.candidate.layers = std::move(best_);
+      result_.epoch = watch_.best_epoch();
+      result_.validation.reset();
+      result_.unfinished.reset();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // False where training is over.
+  bool run_epoch(std::size_t epoch) {
+    const Clock::time_point start = Clock::now();
+    batches_.start_epoch(static_cast<std::uint32_t>(epoch - 1));
+    LossSums sums;
+    Progress progress = {epoch, config_.epochs, 0, batches_.steps_per_epoch()};
+    bool stopped = false;
+    while (!stopped && !(batch_.rows = batches_.next()).empty()) {
+      sums.add(learner_.step(batch_));
+      if (!std::isfinite(sums.loss)) return diverged(epoch, "The training loss");
+      ++progress.step;
+      callbacks_.step_done(progress);
+      stopped = callbacks_.stop_requested();
+    }
+    std::vector<DenseWeights> layers = learner_.weights();
+    if (!scales_.empty()) fold_into_last_layer(layers, scales_);
+    if (!all_finite(layers)) return diverged(epoch, "A weight");
+    result_.candidate.layers = std::move(layers);
+    result_.epoch = epoch;
+    result_.validation.reset();
+
+    EpochMetrics metrics;
+    metrics.epoch = epoch;
+    metrics.epochs = config_.epochs;
+    append(metrics, "", metric_names(config_.task), training_metrics(config_, sums, scales_));
+    stopped = stopped || !judge_epoch(metrics);
+    metrics.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (stopped) {
+      result_.validation.reset();
+      metrics.values.resize(metric_names(config_.task).size());
+      result_.unfinished = metrics;
+      result_.ending = Ending::kStopRequested;
+      return false;
+    }
+    add_row(result_.history, metrics);
+    callbacks_.epoch_done(metrics);
+    if (watch_.add(epoch, value_of(metrics, watch_.config().metric))) {
+      best_ = result_.candidate.layers;
+    }
+    if (!watch_.should_stop()) return true;
+    result_.ending = Ending::kEarlyStopping;
+    return false;
+  }
+
+  // Adds what takes a pass over rows; false where a stop was asked for meanwhile.
+  bool judge_epoch(EpochMetrics& metrics) {
+    if (!config_.eval_metrics.empty()) {
+      const std::optional<Predictions> predictions =
+          judge(result_.candidate, training_, team_, callbacks_.stop_requested);
+      if (!predictions) return false;
+      append(metrics, "", config_.eval_metrics,
+             metric_values(config_.eval_metrics, config_.task, training_, *predictions,
+                           config_.top_k));
+    }
+    if (validation_ == nullptr) return true;
+    result_.validation = judge(result_.candidate, *validation_, team_, callbacks_.stop_requested);
+    if (!result_.validation) return false;
+    add_validation(metrics, config_, *validation_, *result_.validation);
+    return true;
+  }
+
+  // Always false: training is over.
+  bool diverged(std::size_t epoch, std::string_view what) {
+    result_.advice = divergence_advice(config_, epoch, what);
+    if (watch_.best_epoch() == 0) throw UserError(result_.advice);
+    result_.ending = Ending::kDiverged;
+    return false;
+  }
+
+  const TrainerConfig& config_;
+  const Dataset& training_;
+  const Dataset* validation_;
+  const TrainerCallbacks& callbacks_;
+  Team& team_;
+  Learner learner_;
+  BatchIterator batches_;
+  Batch batch_;
+  std::vector<float> targets_;       // where the network learns other numbers than the dataset has
+  std::vector<TargetScale> scales_;  // of each target of a regression
+  EarlyStopping watch_;
+  std::vector<DenseWeights> best_;  // of watch_.best_epoch()
+  TrainingResult result_;
+};
 
 }  // namespace
 
 TrainingResult train(const TrainerConfig& config, const Dataset& training,
                      const Dataset* validation, const TrainerCallbacks& callbacks, Team& team) {
-  const bool classification = config.task == Task::kClassification;
-  LearnerConfig learner_config;
-  learner_config.network = config.network;
-  learner_config.loss = classification ? Loss::kSoftmaxCrossEntropy : Loss::kMeanSquaredError;
-  learner_config.adam = config.adam;
-  learner_config.batch_size = std::min(config.batch_size, training.rows.size());
-  learner_config.seed = config.seed;
-  learner_config.num_threads = config.num_threads;
-  Learner learner(learner_config, team);
-
-  TargetScale scale;
-  std::vector<float> targets;
-  if (!classification) {
-    scale = measure_target(training, config.scale_target);
-    targets = scaled_targets(training, scale);
-  }
-  Batch batch;
-  batch.features = training.features;
-  if (classification) {
-    batch.classes = training.classes.data();
-  } else {
-    batch.values = targets.data();
-  }
-
-  TrainingResult result;
-  result.history.columns.push_back("epoch");
-  for (const char* const prefix : {"", "val_"}) {
-    if (*prefix != '\0' && validation == nullptr) continue;
-    for (const std::string& name : metric_names(config.task)) {
-      result.history.columns.push_back(prefix + name);
-    }
-  }
-  BatchIterator batches(training.rows, learner_config.batch_size, config.seed);
-  for (std::size_t epoch = 1; epoch <= config.epochs; ++epoch) {
-    const Clock::time_point start = Clock::now();
-    batches.start_epoch(static_cast<std::uint32_t>(epoch - 1));
-    LossSums sums;
-    Progress progress = {epoch, config.epochs, 0, batches.steps_per_epoch()};
-    bool stopped = false;
-    while (!stopped && !(batch.rows = batches.next()).empty()) {
-      sums.add(learner.step(batch));
-      ++progress.step;
-      callbacks.step_done(progress);
-      stopped = callbacks.stop_requested();
-    }
-    if (!std::isfinite(sums.loss)) throw_diverged(config, epoch, "The training loss");
-
-    EpochMetrics metrics = {epoch, config.epochs, 0, {}};
-    append(metrics, config.task, "", training_metrics(config.task, sums, scale));
-    if (stopped || validation != nullptr || epoch == config.epochs) {
-      result.layers = learner.weights();
-      if (!classification) fold_into_last_layer(result.layers, scale);
-      if (!all_finite(result.layers)) throw_diverged(config, epoch, "A weight");
-    }
-    if (validation != nullptr && !stopped) {
-      result.validation =
-          judge(result.layers, config.task, *validation, team, callbacks.stop_requested);
-      stopped = !result.validation;
-      if (!stopped) add_validation(metrics, config.task, *validation, *result.validation);
-    }
-    metrics.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    if (stopped) {
-      result.validation.reset();
-      result.unfinished = metrics;
-      break;
-    }
-
-    add_row(result.history, metrics);
-    callbacks.epoch_done(metrics);
-  }
-  return result;
-}
-
-std::optional<Predictions> judge(const std::vector<DenseWeights>& layers, Task task,
-                                 const Dataset& data, Team& team,
-                                 const std::function<bool()>& give_up) {
-  const bool classification = task == Task::kClassification;
-  return evaluate(InferenceNetwork(layers), task, data.features, data.rows,
-                  classification ? data.classes.data() : nullptr,
-                  classification ? nullptr : data.values.data(), team, give_up);
+  return Training(config, training, validation, callbacks, team).run();
 }
 
 void add_row(History& history, const EpochMetrics& metrics) {
-  std::vector<double> row = {static_cast<double>(metrics.epoch)};
-  for (const auto& [name, value] : metrics.values) row.push_back(value);
-  history.rows.push_back(std::move(row));
+  std::vector<double>& row = history.rows.emplace_back();
+  for (const std::string& column : history.columns) {
+    const auto found = std::find_if(metrics.values.begin(), metrics.values.end(),
+                                    [&](const auto& entry) { return entry.first == column; });
+    row.push_back(column == "epoch"               ? static_cast<double>(metrics.epoch)
+                  : found == metrics.values.end() ? std::numeric_limits<double>::quiet_NaN()
+                                                  : found->second);
+  }
 }
 
-void add_validation(EpochMetrics& metrics, Task task, const Dataset& validation,
+void add_validation(EpochMetrics& metrics, const TrainerConfig& config, const Dataset& validation,
                     const Predictions& predictions) {
-  append(metrics, task, "val_", validation_metrics(task, validation, predictions));
+  const std::vector<std::string> names = all_names(config);
+  append(metrics, "val_", names,
+         metric_values(names, config.task, validation, predictions, config.top_k));
 }
 
 }  // namespace mlp

@@ -25,16 +25,23 @@ struct Problem {
     dataset.features = features.view();
     for (std::size_t i = 0; i < rows; ++i) {
       const float difference = features.floats[i * 4] - features.floats[i * 4 + 1];
-      if (task == Task::kClassification) {
+      if (has_classes(task)) {
         dataset.classes.push_back(difference > 0 ? 1 : 0);
+      } else if (task == Task::kMultilabel) {
+        dataset.values.push_back(difference > 0 ? 1 : 0);
+        dataset.values.push_back(features.floats[i * 4 + 2] > 0.5F ? 1 : 0);
       } else {
         dataset.values.push_back(1000 + 50 * difference);
       }
       dataset.rows.push_back(static_cast<std::uint32_t>(i));
     }
     config.task = task;
-    config.network = {4, {16}, task == Task::kClassification ? std::size_t{2} : std::size_t{1}, 0};
-    config.adam.learning_rate = 0.01;
+    const bool has_two = task == Task::kClassification || task == Task::kMultilabel;
+    config.network = {4, {16}, has_two ? std::size_t{2} : std::size_t{1}, 0};
+    config.loss = task == Task::kClassification ? Loss::kSoftmaxCrossEntropy
+                  : task == Task::kRegression   ? Loss::kMeanSquaredError
+                                                : Loss::kSigmoidCrossEntropy;
+    config.optimizer.learning_rate = 0.01;
     config.epochs = 5;
     config.batch_size = 32;
   }
@@ -86,9 +93,7 @@ TEST_SUITE("runtime/training") {
     CHECK(last[2] == doctest::Approx(std::sqrt(last[1])));
     CHECK(last[4] > 0.99);
     Team team(1);
-    const std::optional<Predictions> evaluated =
-        evaluate(InferenceNetwork(result.layers), Task::kRegression, problem.dataset.features,
-                 problem.dataset.rows, nullptr, problem.dataset.values.data(), team);
+    const std::optional<Predictions> evaluated = judge(result.candidate, problem.dataset, team);
     const Predictions& predictions = evaluated.value();
     const RegressionReport report = regression_report(problem.dataset.values, predictions.values);
     CHECK(report.mse == doctest::Approx(last[5]));
@@ -125,13 +130,13 @@ TEST_SUITE("runtime/training") {
     const TrainingResult a = train(problem.config, problem.dataset, &problem.dataset, {}, one);
     const TrainingResult b = train(problem.config, problem.dataset, &problem.dataset, {}, two);
     CHECK(a.history.rows == b.history.rows);
-    for (std::size_t i = 0; i < a.layers.size(); ++i) {
-      CHECK(a.layers[i].weight == b.layers[i].weight);
-      CHECK(a.layers[i].bias == b.layers[i].bias);
+    for (std::size_t i = 0; i < a.candidate.layers.size(); ++i) {
+      CHECK(a.candidate.layers[i].weight == b.candidate.layers[i].weight);
+      CHECK(a.candidate.layers[i].bias == b.candidate.layers[i].bias);
     }
     problem.config.seed = 1;
-    CHECK(train(problem.config, problem.dataset, nullptr, {}, one).layers[0].weight !=
-          a.layers[0].weight);
+    CHECK(train(problem.config, problem.dataset, nullptr, {}, one).candidate.layers[0].weight !=
+          a.candidate.layers[0].weight);
   }
 
   TEST_CASE("train: a stop ends the epoch after the step, which is left unjudged") {
@@ -149,7 +154,7 @@ TEST_SUITE("runtime/training") {
     CHECK(steps == 25);
     CHECK(epochs == 1);
     CHECK(result.history.rows.size() == 1);
-    CHECK(result.layers.size() == 2);
+    CHECK(result.candidate.layers.size() == 2);
     CHECK_FALSE(result.validation);
     REQUIRE(result.unfinished);
     CHECK(result.unfinished->epoch == 2);
@@ -167,17 +172,175 @@ TEST_SUITE("runtime/training") {
     CHECK(steps == 19);
     CHECK(result.history.rows.empty());
     CHECK(result.unfinished);
-    CHECK(result.layers.size() == 2);
+    CHECK(result.candidate.layers.size() == 2);
   }
 
   TEST_CASE("train: a loss or a weight that is no number ends the job with advice") {
     Problem problem(Task::kClassification);
-    problem.config.adam.learning_rate = 1e38;
+    problem.config.optimizer.learning_rate = 1e38;
     CHECK_THROWS_WITH_AS(run(problem), doctest::Contains("Lower learning_rate"), UserError);
     problem.config.epochs = 1;
     problem.config.batch_size = 600;
-    problem.config.adam.learning_rate = 1e39;  // the loss of the only step is that before it
+    problem.config.optimizer.learning_rate = 1e39;  // the loss of the only step is that before it
     CHECK_THROWS_WITH_AS(run(problem), doctest::Contains("A weight"), UserError);
+  }
+
+  TEST_CASE("train: a loss that stops being a number later keeps the best epoch's weights") {
+    Problem problem(Task::kClassification);
+    problem.config.epochs = 6;
+    const TrainingResult three = [&] {
+      Problem shorter(Task::kClassification);
+      shorter.config.epochs = 3;
+      return run(shorter, &shorter.dataset);
+    }();
+    // From the fourth epoch on, steps are 10^36 times as large.
+    problem.config.optimizer.schedule = {
+        .schedule = Schedule::kStep, .decay_steps = 3, .decay_rate = 1e36};
+    const TrainingResult result = run(problem, &problem.dataset);
+    CHECK(result.ending == Ending::kDiverged);
+    CHECK(result.advice.find("in epoch 4 of 6") != std::string::npos);
+    CHECK(result.advice.find("Lower learning_rate") != std::string::npos);
+    CHECK(result.history.rows.size() == 3);
+    CHECK(result.epoch == 3);
+    CHECK(result.candidate.layers[0].weight == three.candidate.layers[0].weight);
+  }
+
+  TEST_CASE("train: early stopping gives the best epoch's weights back") {
+    Problem problem(Task::kClassification, 60);
+    Problem other(Task::kClassification, 200);
+    // Labels that say nothing are learned by heart, and the loss of other rows grows.
+    for (std::size_t i = 0; i < problem.dataset.classes.size(); ++i)
+      problem.dataset.classes[i] = static_cast<std::int32_t>(i * 7 % 3 % 2);
+    problem.config.network.hidden = {64};
+    problem.config.epochs = 200;
+    problem.config.early_stopping = EarlyStoppingConfig{.patience = 4};
+    const TrainingResult result = run(problem, &other.dataset);
+    CHECK(result.ending == Ending::kEarlyStopping);
+    const std::size_t epochs = result.history.rows.size();
+    CHECK(epochs < 200);
+    CHECK(result.epoch == epochs - 4);
+    // Cut there, the same training ends with the same weights.
+    problem.config.epochs = result.epoch;
+    problem.config.early_stopping.reset();
+    const TrainingResult cut = run(problem, &other.dataset);
+    CHECK(cut.candidate.layers[0].weight == result.candidate.layers[0].weight);
+    CHECK(cut.candidate.layers[1].bias == result.candidate.layers[1].bias);
+    // And it is the best, whatever there was time for.
+    problem.config.early_stopping = EarlyStoppingConfig{.patience = 1000};
+    problem.config.epochs = epochs;
+    const TrainingResult all = run(problem, &other.dataset);
+    CHECK(all.ending == Ending::kAllEpochs);
+    CHECK(all.epoch == result.epoch);
+    CHECK(all.candidate.layers[0].weight == result.candidate.layers[0].weight);
+  }
+
+  TEST_CASE(
+      "train: a stop under early stopping gives the best whole epoch, else the steps so far") {
+    Problem problem(Task::kClassification);
+    problem.config.early_stopping = EarlyStoppingConfig{.patience = 5};
+    std::size_t steps = 0;
+    std::size_t last = 25;
+    TrainerCallbacks callbacks;
+    callbacks.step_done = [&](const Progress&) { ++steps; };
+    callbacks.stop_requested = [&] { return steps == last; };
+    const TrainingResult later = run(problem, &problem.dataset, callbacks);
+    CHECK(later.ending == Ending::kStopRequested);
+    CHECK(later.epoch == 1);
+    CHECK_FALSE(later.unfinished);
+    steps = 0;
+    last = 3;
+    const TrainingResult sooner = run(problem, &problem.dataset, callbacks);
+    CHECK(sooner.epoch == 1);
+    CHECK(sooner.unfinished);
+  }
+
+  TEST_CASE("train: every task learns, and binary and multilabel have Keras's accuracy") {
+    for (const Task task : {Task::kBinary, Task::kMultilabel}) {
+      Problem problem(task);
+      problem.config.epochs = 60;
+      problem.config.eval_metrics = {"f1_macro", "auc"};
+      const TrainingResult result = run(problem, &problem.dataset);
+      CHECK(result.history.columns ==
+            std::vector<std::string>{"epoch", "loss", "accuracy", "f1_macro", "auc", "val_loss",
+                                     "val_accuracy", "val_f1_macro", "val_auc"});
+      const std::vector<double>& last = result.history.rows.back();
+      CHECK(last[6] > 0.97);
+      CHECK(last[1] == doctest::Approx(last[5]).epsilon(0.2));
+      CHECK(last[2] == doctest::Approx(last[6]).epsilon(0.02));
+      // These are of the weights at the epoch's end, on the same rows.
+      CHECK(last[3] == last[7]);
+      CHECK(last[4] == last[8]);
+    }
+  }
+
+  TEST_CASE("train: several targets of a regression are each learned in their own units") {
+    Problem problem(Task::kRegression);
+    std::vector<float> values;
+    for (std::size_t i = 0; i < problem.dataset.values.size(); ++i) {
+      values.push_back(problem.dataset.values[i]);
+      values.push_back(0.001F * problem.features.floats[i * 4 + 2]);
+    }
+    problem.dataset.values = values;
+    problem.config.network.outputs = 2;
+    problem.config.epochs = 60;
+    for (const Loss loss : {Loss::kMeanSquaredError, Loss::kMeanAbsoluteError, Loss::kHuber}) {
+      problem.config.loss = loss;
+      problem.config.huber_delta = 0.5;
+      const TrainingResult result = run(problem, &problem.dataset);
+      const std::vector<double>& last = result.history.rows.back();
+      // r2 is the mean over the targets, so that it is near 1 only where both are learned.
+      CHECK(last[8] > 0.95);
+      // The training half of loss, rmse, mae and r2 is of the same kind as the validation half.
+      for (std::size_t i = 1; i <= 4; ++i) {
+        CAPTURE(i);
+        CHECK(last[i] == doctest::Approx(last[i + 4]).epsilon(0.4));
+      }
+      if (loss == Loss::kMeanSquaredError) {
+        CHECK(last[5] == doctest::Approx(metric_values({"mse"}, Task::kRegression, problem.dataset,
+                                                       *result.validation, 5)[0]));
+      }
+      if (loss == Loss::kMeanAbsoluteError) CHECK(last[5] == doctest::Approx(last[7]));
+    }
+  }
+
+  TEST_CASE("train: rows of weight 0 do not count, and a weight of 2 is a row twice") {
+    Problem problem(Task::kClassification, 64);
+    problem.config.network.hidden = {8};
+    problem.config.batch_size = 128;
+    problem.config.epochs = 20;
+    Dataset& dataset = problem.dataset;
+    for (std::size_t i = 0; i < 64; ++i) dataset.weights.push_back(i < 16 ? 0 : i < 32 ? 2 : 1);
+    const TrainingResult weighted = run(problem);
+    // The mean is over the rows of the batch: 64 in both.
+    std::vector<std::uint32_t> rows;
+    for (std::uint32_t i = 16; i < 64; ++i) {
+      rows.push_back(i);
+      if (i < 32) rows.push_back(i);
+    }
+    dataset.rows = rows;
+    dataset.weights.clear();
+    const TrainingResult repeated = run(problem);
+    for (std::size_t i = 0; i < weighted.candidate.layers[0].weight.size(); ++i) {
+      CHECK(weighted.candidate.layers[0].weight[i] ==
+            doctest::Approx(repeated.candidate.layers[0].weight[i]).epsilon(1e-3));
+    }
+    CHECK(weighted.history.rows[0][1] == doctest::Approx(repeated.history.rows[0][1]));
+  }
+
+  TEST_CASE("train: a schedule in epochs is one in steps, whatever the batch") {
+    Problem problem(Task::kClassification);
+    problem.config.optimizer.kind = OptimizerKind::kSgd;
+    problem.config.optimizer.learning_rate = 0.1;
+    // A rate of nearly 0 from the third epoch on changes nothing any more.
+    problem.config.optimizer.schedule = {
+        .schedule = Schedule::kStep, .decay_steps = 2, .decay_rate = 1e-30};
+    for (const std::size_t batch_size : {std::size_t{32}, std::size_t{600}}) {
+      problem.config.batch_size = batch_size;
+      problem.config.epochs = 2;
+      const TrainingResult two = run(problem);
+      problem.config.epochs = 5;
+      CHECK(run(problem).candidate.layers[0].weight == two.candidate.layers[0].weight);
+    }
   }
 
   TEST_CASE("train: a batch larger than the data is the data") {
