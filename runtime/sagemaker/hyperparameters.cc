@@ -3,16 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <set>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 
 #include "model/error.h"
+#include "runtime/sagemaker/literal.h"
 #include "runtime/system/closest.h"
 #include "runtime/system/utf8.h"
 
@@ -28,21 +28,21 @@ constexpr std::int64_t kMaxSeed = std::int64_t{1}
                                   << 53;      // doubles, as JSON's numbers often are, hold it
 constexpr std::size_t kShownCharacters = 60;  // of a value or name within a message
 constexpr std::size_t kShownNames = 5;        // of the unknown names within a message
+// A message is shortened above this size: a FailureReason is cut at 1,024 characters, of which the
+// kind of failure takes some.
+constexpr std::size_t kMaxMessageBytes = 1000;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // What a hyperparameter may be, and the member that holds it.
 
-struct Integer {
-  std::int64_t Hyperparameters::*member;
+template <typename Member>
+struct IntegerOf {
+  Member Hyperparameters::*member;
   std::int64_t min;
   std::int64_t max;
 };
-
-struct OptionalInteger {
-  std::optional<std::int64_t> Hyperparameters::*member;
-  std::int64_t min;
-  std::int64_t max;
-};
+using Integer = IntegerOf<std::int64_t>;
+using OptionalInteger = IntegerOf<std::optional<std::int64_t>>;
 
 struct IntegerList {
   std::vector<std::int64_t> Hyperparameters::*member;
@@ -56,18 +56,36 @@ struct Bound {
   bool included;
 };
 
-struct Float {
-  double Hyperparameters::*member;
+template <typename Member>
+struct FloatOf {
+  Member Hyperparameters::*member;
   Bound min;
   Bound max;  // infinite: no upper bound
 };
+using Float = FloatOf<double>;
+using OptionalFloat = FloatOf<std::optional<double>>;
+
+constexpr Bound kAtLeast0 = {0, true};
+constexpr Bound kAbove0 = {0, false};
+constexpr Bound kAtMost1 = {1, true};
+constexpr Bound kBelow1 = {1, false};
+constexpr Bound kUnbounded = {kInfinity, false};
 
 struct Choice {
   std::string Hyperparameters::*member;
   std::vector<std::string> choices;
+  std::vector<std::pair<std::string, std::string>> aliases = {};  // other words, and the choice
 };
 
 struct Text {
+  std::string Hyperparameters::*member;
+};
+
+struct TextList {
+  std::vector<std::string> Hyperparameters::*member;
+};
+
+struct ClassWeightText {
   std::string Hyperparameters::*member;
 };
 
@@ -75,85 +93,266 @@ struct Boolean {
   bool Hyperparameters::*member;
 };
 
-using Kind = std::variant<Integer, OptionalInteger, IntegerList, Float, Choice, Text, Boolean>;
+using Kind = std::variant<Integer, OptionalInteger, IntegerList, Float, OptionalFloat, Choice, Text,
+                          TextList, ClassWeightText, Boolean>;
 
 // A range worth searching, and SageMaker's name for how to walk it.
 struct Tuning {
   ordered_json min;
   ordered_json max;
-  std::string_view scaling;  // Linear, Logarithmic
+  std::string_view scaling;       // Linear, Logarithmic, ReverseLogarithmic
+  bool only_with_labels = false;  // a regression has no use for it
+};
+
+struct TuningValues {
+  std::vector<std::string> values;
 };
 
 struct Definition {
   std::string name;
   Kind kind;
   std::string_view help;
-  std::optional<Tuning> tuning;
+  std::variant<std::monostate, Tuning, TuningValues> tuning = {};
 };
 
-const std::vector<Definition>& table() {
-  using H = Hyperparameters;
-  static const std::vector<Definition> definitions = {
-      {"epochs", Integer{&H::epochs, 1, kMaxCount}, "Passes over the training rows.",
-       Tuning{50, 200, "Linear"}},
-      {"batch_size", Integer{&H::batch_size, 1, kMaxCount}, "Rows per update of the weights.",
-       Tuning{32, 256, "Linear"}},
-      {"learning_rate", Float{&H::learning_rate, {0, false}, {kInfinity, false}},
-       "Step size of the Adam optimizer.", Tuning{0.0001, 0.1, "Logarithmic"}},
-      {"drop_rate", Float{&H::drop_rate, {0, true}, {1, true}},
-       "Share of each hidden layer's outputs that dropout sets to zero while training.",
-       Tuning{0.0, 1.0, "Linear"}},
+struct Group {
+  std::string_view name;
+  std::vector<Definition> definitions;
+};
+
+using H = Hyperparameters;
+
+std::vector<Definition> network_definitions() {
+  return {
       {"dense_hidden", IntegerList{&H::dense_hidden, 1, 1'000'000, 100},
        "Width of the hidden layer, or a list of widths, one per hidden layer.",
        Tuning{32, 512, "Logarithmic"}},
-      {"task", Choice{&H::task, {"auto", "classification", "regression"}},
-       "What to learn; auto: text labels, or at most 20 distinct integral values, are classes.",
-       std::nullopt},
-      {"target", Text{&H::target},
-       "Name of the column to predict, in a CSV file with a header; empty: the first column.",
-       std::nullopt},
-      {"header", Choice{&H::header, {"auto", "true", "false"}},
-       "Whether the first line of a CSV file names its columns.", std::nullopt},
-      {"scaling", Choice{&H::scaling, {"auto", "standard", "none"}},
-       "Whether features are standardised; auto: those of text files are, arrays are not.",
-       std::nullopt},
-      {"scale_target", Boolean{&H::scale_target},
-       "Whether a regression's target is standardised while training; the model predicts in "
-       "original units either way.",
-       std::nullopt},
-      {"validation_split", Float{&H::validation_split, {0, true}, {1, false}},
-       "Share of the training rows, drawn by the seed, that is kept for validation.", std::nullopt},
-      {"seed", Integer{&H::seed, 0, kMaxSeed},
-       "Start of all random numbers; equal seeds and num_threads give equal models.", std::nullopt},
-      {"num_threads", OptionalInteger{&H::num_threads, 1, 1024},
-       "Threads to compute with; not given: the CPUs that the process may use.", std::nullopt},
+      {"activation",
+       Choice{&H::activation,
+              {"relu", "tanh", "sigmoid", "gelu", "selu", "elu", "leaky_relu", "silu"},
+              {{"swish", "silu"}}},
+       "Activation of the hidden layers.", TuningValues{{"relu", "tanh", "gelu", "silu"}}},
+      {"kernel_initializer",
+       Choice{&H::kernel_initializer,
+              {"glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform",
+               "lecun_normal", "random_uniform", "random_normal", "truncated_normal"}},
+       "How the weights of all layers start, by Keras's names; biases start at 0."},
+      {"drop_rate", Float{&H::drop_rate, kAtLeast0, kAtMost1},
+       "Share of each hidden layer's outputs that dropout sets to zero while training.",
+       Tuning{0.0, 1.0, "Linear"}},
   };
-  return definitions;
 }
 
+std::vector<Definition> data_definitions() {
+  return {
+      {"task", Choice{&H::task, {"auto", "classification", "binary", "multilabel", "regression"}},
+       "What to learn: one class of several (softmax), one of two (sigmoid), any of several "
+       "labels, "
+       "or numbers. auto: text labels, or at most 20 distinct integral values, are classes."},
+      {"target", TextList{&H::target},
+       "Column to predict in a CSV file with a header, or a list of columns; not given: the "
+       "first."},
+      {"weight_column", Text{&H::weight_column},
+       "Column of a CSV file with a header that holds each row's weight in the loss, Keras's "
+       "sample_weight."},
+      {"header", Choice{&H::header, {"auto", "true", "false"}},
+       "Whether the first line of a CSV file names its columns."},
+      {"scaling", Choice{&H::scaling, {"auto", "standard", "none"}},
+       "Whether features are standardised; auto: those of text files are, arrays are not."},
+      {"scale_target", Boolean{&H::scale_target},
+       "Whether a regression's target is standardised while training; the model predicts in "
+       "original units either way."},
+      {"validation_split", Float{&H::validation_split, kAtLeast0, kBelow1},
+       "Share of the training rows, drawn by the seed, that is kept for validation."},
+  };
+}
+
+std::vector<Definition> loss_definitions() {
+  return {
+      {"loss",
+       Choice{&H::loss,
+              {"auto", "categorical_crossentropy", "binary_crossentropy", "mean_squared_error",
+               "mean_absolute_error", "huber"},
+              {{"sparse_categorical_crossentropy", "categorical_crossentropy"},
+               {"mse", "mean_squared_error"},
+               {"mae", "mean_absolute_error"}}},
+       "What training makes small; auto: the cross-entropy of the task, or the mean squared "
+       "error."},
+      {"huber_delta", Float{&H::huber_delta, kAbove0, kUnbounded},
+       "Error from which the Huber loss rises linearly, in the unit the target is learned in."},
+      {"label_smoothing", Float{&H::label_smoothing, kAtLeast0, kBelow1},
+       "Share of each label's probability that the cross-entropy spreads over all labels.",
+       Tuning{0.0, 0.2, "Linear", true}},
+      {"class_weight", ClassWeightText{&H::class_weight},
+       "What each class counts for in the loss: balanced, or a map from label to weight such as "
+       "{\"cat\": 2, \"dog\": 0.5} or cat=2,dog=0.5."},
+  };
+}
+
+std::vector<Definition> optimizer_definitions() {
+  return {
+      {"optimizer", Choice{&H::optimizer, {"adam", "adamw", "sgd"}},
+       "Rule by which gradients change the weights, as Keras has it.",
+       TuningValues{{"adam", "adamw", "sgd"}}},
+      {"learning_rate", Float{&H::learning_rate, kAbove0, kUnbounded},
+       "Step size of the optimizer, at its highest where schedule or warmup_epochs change it.",
+       Tuning{0.0001, 0.1, "Logarithmic"}},
+      {"batch_size", Integer{&H::batch_size, 1, kMaxCount}, "Rows per update of the weights.",
+       Tuning{32, 256, "Linear"}},
+      {"momentum", Float{&H::momentum, kAtLeast0, kAtMost1},
+       "Share of the last update that sgd repeats.", Tuning{0.0, 0.99, "ReverseLogarithmic"}},
+      {"nesterov", Boolean{&H::nesterov}, "Whether sgd's momentum is Nesterov's."},
+      {"beta_1", Float{&H::beta_1, kAtLeast0, kBelow1},
+       "Decay of the mean of gradients, of adam and adamw."},
+      {"beta_2", Float{&H::beta_2, kAtLeast0, kBelow1},
+       "Decay of the mean of squared gradients, of adam and adamw."},
+      {"epsilon", Float{&H::epsilon, kAbove0, kUnbounded},
+       "Keeps adam and adamw from dividing by zero."},
+      {"weight_decay", OptionalFloat{&H::weight_decay, kAtLeast0, kUnbounded},
+       "Share of each weight, times the learning rate, that an update takes away; not given: 0.004 "
+       "with adamw, else 0.",
+       Tuning{0.00001, 0.1, "Logarithmic"}},
+      {"global_clipnorm", OptionalFloat{&H::global_clipnorm, kAbove0, kUnbounded},
+       "Largest norm of all gradients together, to which they are scaled down; not given: no "
+       "clipping."},
+      {"schedule", Choice{&H::schedule, {"constant", "cosine", "step"}},
+       "How the learning rate goes on after the warm-up: as it is, down along a cosine until the "
+       "last epoch, or down by decay_rate every decay_epochs.",
+       TuningValues{{"constant", "cosine"}}},
+      {"warmup_epochs", Float{&H::warmup_epochs, kAtLeast0, kUnbounded},
+       "Epochs in which the learning rate rises linearly from 0."},
+      {"cosine_alpha", Float{&H::cosine_alpha, kAtLeast0, kAtMost1},
+       "Where schedule=cosine ends, as a share of learning_rate."},
+      {"decay_epochs", Float{&H::decay_epochs, kAbove0, kUnbounded},
+       "Epochs from one change of the learning rate to the next, of schedule=step."},
+      {"decay_rate", Float{&H::decay_rate, kAbove0, kAtMost1},
+       "What schedule=step multiplies the learning rate by."},
+  };
+}
+
+std::vector<Definition> stopping_definitions() {
+  return {
+      {"epochs", Integer{&H::epochs, 1, kMaxCount}, "Passes over the training rows.",
+       Tuning{50, 200, "Linear"}},
+      {"early_stopping_patience", OptionalInteger{&H::early_stopping_patience, 0, kMaxCount},
+       "Epochs without improvement after which training stops, with the best epoch's weights; not "
+       "given: no early stopping."},
+      {"early_stopping_metric", Text{&H::early_stopping_metric},
+       "Metric whose improvement counts, as the epoch's line names it."},
+      {"early_stopping_min_delta", Float{&H::early_stopping_min_delta, kAtLeast0, kUnbounded},
+       "Least change that counts as an improvement."},
+      {"max_runtime_seconds", OptionalInteger{&H::max_runtime_seconds, 1, kMaxCount},
+       "Time after which training stops and the model is written; not given: no limit."},
+  };
+}
+
+std::vector<Definition> metrics_definitions() {
+  return {
+      {"eval_metrics", TextList{&H::eval_metrics},
+       "Further metrics to print after each epoch, a name or a list of names."},
+      {"top_k", Integer{&H::top_k, 1, kMaxCount},
+       "How many of the likeliest classes the top-k accuracy looks at."},
+      {"metric_style", Choice{&H::metric_style, {"keras", "xgboost", "sagemaker"}},
+       "How an epoch's metrics are printed: as Keras, as XGBoost, or as SageMaker's first-party "
+       "algorithms do."},
+  };
+}
+
+std::vector<Definition> run_definitions() {
+  return {
+      {"seed", Integer{&H::seed, 0, kMaxSeed},
+       "Start of all random numbers; equal seeds and num_threads give equal models."},
+      {"num_threads", OptionalInteger{&H::num_threads, 1, 1024},
+       "Threads to compute with; not given: the CPUs that the process may use."},
+  };
+}
+
+const std::vector<Group>& table() {
+  static const std::vector<Group> groups = {
+      {"network", network_definitions()},   {"data", data_definitions()},
+      {"loss", loss_definitions()},         {"optimizer", optimizer_definitions()},
+      {"stopping", stopping_definitions()}, {"metrics", metrics_definitions()},
+      {"run", run_definitions()},
+  };
+  return groups;
+}
+
+// Values of one hyperparameter that have no effect unless the others are so.
+struct Condition {
+  std::string_view name;
+  std::string_view needs;
+  bool (*is_met)(const Hyperparameters&);
+};
+
+bool is_sgd(const H& values) { return values.optimizer == "sgd"; }
+bool is_adam(const H& values) { return values.optimizer != "sgd"; }
+bool is_cosine(const H& values) { return values.schedule == "cosine"; }
+bool is_step(const H& values) { return values.schedule == "step"; }
+bool stops_early(const H& values) { return values.early_stopping_patience.has_value(); }
+
+constexpr Condition kConditions[] = {
+    {"momentum", "optimizer=sgd", is_sgd},
+    {"nesterov", "optimizer=sgd", [](const H& v) { return !v.nesterov || is_sgd(v); }},
+    {"nesterov", "momentum",
+     [](const H& v) { return !v.nesterov || !is_sgd(v) || v.momentum > 0; }},
+    {"beta_1", "optimizer=adam or adamw", is_adam},
+    {"beta_2", "optimizer=adam or adamw", is_adam},
+    {"epsilon", "optimizer=adam or adamw", is_adam},
+    {"huber_delta", "loss=huber", [](const H& v) { return v.loss == "huber"; }},
+    {"cosine_alpha", "schedule=cosine", is_cosine},
+    {"decay_epochs", "schedule=step", is_step},
+    {"decay_rate", "schedule=step", is_step},
+    {"early_stopping_metric", "early_stopping_patience", stops_early},
+    {"early_stopping_min_delta", "early_stopping_patience", stops_early},
+};
+
+// What other libraries call a hyperparameter whose name is not close to theirs.
+constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
+    {"lr", "learning_rate"},
+    {"eta", "learning_rate"},
+    {"dropout", "drop_rate"},
+    {"hidden_layer_sizes", "dense_hidden"},
+    {"hidden_units", "dense_hidden"},
+    {"layers", "dense_hidden"},
+    {"num_epochs", "epochs"},
+    {"max_iter", "epochs"},
+    {"patience", "early_stopping_patience"},
+    {"clipnorm", "global_clipnorm"},
+    {"solver", "optimizer"},
+    {"sample_weight", "weight_column"},
+    {"random_state", "seed"},
+    {"n_jobs", "num_threads"},
+};
+
 const Definition* find(std::string_view name) {
-  const auto found =
-      std::ranges::find_if(table(), [name](const Definition& d) { return d.name == name; });
-  return found == table().end() ? nullptr : &*found;
+  for (const Group& group : table()) {
+    for (const Definition& definition : group.definitions) {
+      if (definition.name == name) return &definition;
+    }
+  }
+  return nullptr;
 }
 
 std::vector<std::string> known_names() {
   std::vector<std::string> names;
-  for (const Definition& definition : table()) names.push_back(definition.name);
+  for (const Group& group : table()) {
+    for (const Definition& definition : group.definitions) names.push_back(definition.name);
+  }
   return names;
+}
+
+// The known name that is meant by an unknown one; empty where there is no telling.
+std::string likely_name(const std::string& unknown, const std::vector<std::string>& known) {
+  const std::string name = normalized_name(unknown);
+  const auto other =
+      std::ranges::find(kOtherNames, name, [](const auto& pair) { return pair.first; });
+  return other != std::end(kOtherNames) ? std::string(other->second) : closest_name(name, known);
 }
 
 // Of SageMaker, its SDKs and their framework containers. The environment looks after model_dir.
 bool is_reserved(std::string_view name) {
   return name.starts_with("sagemaker_") || name == kObjectiveKey ||
          name == "default_user_module_name" || name == "model_dir";
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
-  const std::size_t first = text.find_first_not_of(kWhiteSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kWhiteSpace) - first + 1);
 }
 
 std::string lower(std::string_view text) {
@@ -164,71 +363,60 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// The whole text as a number, infinities and NaN included; nothing for other text, hexadecimal and
-// a comma among it, and for what a double can't hold.
-std::optional<double> number(std::string_view text) {
-  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+// A word of a choice without its case and `_`, which Keras's class names have not.
+std::string squashed(std::string_view text) {
+  std::string result = lower(text);
+  std::erase_if(result, [](char c) { return c == '_' || c == '-'; });
+  return result;
 }
 
-// The whole text as an integer: digits, or a number without a fraction such as 64.0, as clients
-// write that compute with floats.
-std::optional<std::int64_t> integer(std::string_view text) {
-  const std::optional<double> value = number(text);
-  if (!value || !std::isfinite(*value) || *value != std::trunc(*value)) return std::nullopt;
-  if (text.starts_with('+')) text.remove_prefix(1);
-  std::int64_t exact = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), exact);
-  if (error == std::errc() && end == text.data() + text.size()) return exact;
-  constexpr double kTooLarge = 9e18;
-  return static_cast<std::int64_t>(std::clamp(*value, -kTooLarge, kTooLarge));
+// The class weights of a text, or what is wrong with it.
+struct ReadClassWeights {
+  ClassWeights weights;
+  std::string problem;  // empty: nothing
+};
+
+// As it was given, for a message.
+std::string shown(std::string_view text) {
+  std::string prefix = utf8_prefix(text, kShownCharacters);
+  if (prefix.size() < text.size()) prefix += "...";
+  return prefix;
 }
 
-// The items of a list: [64, 32] and ["a"] as JSON or Python write them, Python's (64, 32), or 64,
-// 32 without brackets; one item is a list too. Nothing where brackets or quotes don't match.
-std::optional<std::vector<std::string>> list_items(std::string_view text) {
-  const bool bracketed = !text.empty() && (text.front() == '[' || text.front() == '(');
-  if (bracketed) {
-    const char closing = text.front() == '[' ? ']' : ')';
-    if (text.size() < 2 || text.back() != closing) return std::nullopt;
-    text = trimmed(text.substr(1, text.size() - 2));
-    if (text.ends_with(',')) text.remove_suffix(1);
+ReadClassWeights read_class_weights(std::string_view text) {
+  ReadClassWeights read;
+  if (stripped(text).empty()) return read;
+  if (lower(stripped(text)) == "balanced") {
+    read.weights.balanced = true;
+    return read;
   }
-  std::vector<std::string> items;
-  if (trimmed(text).empty()) return items;
-  while (true) {
-    const std::size_t comma = text.find(',');
-    std::string_view item = trimmed(text.substr(0, comma));
-    if (!item.empty() && (item.front() == '"' || item.front() == '\'')) {
-      if (item.size() < 2 || item.back() != item.front()) return std::nullopt;
-      item = trimmed(item.substr(1, item.size() - 2));
+  const auto items = map_items(text);
+  if (!items) {
+    read.problem = "this is neither";
+    return read;
+  }
+  for (const auto& [label, weight] : *items) {
+    const std::optional<double> value = number_of(weight);
+    if (!value || !std::isfinite(*value) || *value < 0) {
+      read.problem = fmt::format("the weight of \"{}\" is \"{}\"", shown(label), shown(weight));
+    } else if (!read.weights.by_label.emplace(label, *value).second) {
+      read.problem = fmt::format("\"{}\" has two weights", shown(label));
     }
-    items.emplace_back(item);
-    if (comma == std::string_view::npos) return items;
-    text.remove_prefix(comma + 1);
+    if (!read.problem.empty()) break;
   }
+  return read;
 }
 
 // For each kind: set() stores a text and tells whether it could; expected() ends the sentence
-// "expected ..."; type() and add_range() describe it; value() is the member as JSON.
+// "expected ..."; problem() says in more detail why a text could not be stored, or nothing; type()
+// and add_range() describe it; value() is the member as JSON.
 
-template <typename AnyInteger>
-bool set_integer(const AnyInteger& kind, Hyperparameters& values, std::string_view text) {
-  const std::optional<std::int64_t> value = integer(text);
+template <typename Member>
+bool set(const IntegerOf<Member>& kind, Hyperparameters& values, std::string_view text) {
+  const std::optional<std::int64_t> value = integer_of(text);
   if (!value || *value < kind.min || *value > kind.max) return false;
   values.*kind.member = *value;
   return true;
-}
-
-bool set(const Integer& kind, Hyperparameters& values, std::string_view text) {
-  return set_integer(kind, values, text);
-}
-
-bool set(const OptionalInteger& kind, Hyperparameters& values, std::string_view text) {
-  return set_integer(kind, values, text);
 }
 
 bool set(const IntegerList& kind, Hyperparameters& values, std::string_view text) {
@@ -236,7 +424,7 @@ bool set(const IntegerList& kind, Hyperparameters& values, std::string_view text
   if (!items || items->empty() || items->size() > kind.max_count) return false;
   std::vector<std::int64_t> list;
   for (const std::string& item : *items) {
-    const std::optional<std::int64_t> value = integer(item);
+    const std::optional<std::int64_t> value = integer_of(item);
     if (!value || *value < kind.min || *value > kind.max) return false;
     list.push_back(*value);
   }
@@ -244,8 +432,9 @@ bool set(const IntegerList& kind, Hyperparameters& values, std::string_view text
   return true;
 }
 
-bool set(const Float& kind, Hyperparameters& values, std::string_view text) {
-  const std::optional<double> value = number(text);
+template <typename Member>
+bool set(const FloatOf<Member>& kind, Hyperparameters& values, std::string_view text) {
+  const std::optional<double> value = number_of(text);
   if (!value || !std::isfinite(*value)) return false;
   const bool above = kind.min.included ? *value >= kind.min.value : *value > kind.min.value;
   const bool below = kind.max.included ? *value <= kind.max.value : *value < kind.max.value;
@@ -255,13 +444,35 @@ bool set(const Float& kind, Hyperparameters& values, std::string_view text) {
 }
 
 bool set(const Choice& kind, Hyperparameters& values, std::string_view text) {
-  const std::string choice = lower(text);
-  if (std::ranges::find(kind.choices, choice) == kind.choices.end()) return false;
-  values.*kind.member = choice;
-  return true;
+  const std::string word = squashed(text);
+  for (const std::string& choice : kind.choices) {
+    if (squashed(choice) != word) continue;
+    values.*kind.member = choice;
+    return true;
+  }
+  for (const auto& [alias, choice] : kind.aliases) {
+    if (squashed(alias) != word) continue;
+    values.*kind.member = choice;
+    return true;
+  }
+  return false;
 }
 
 bool set(const Text& kind, Hyperparameters& values, std::string_view text) {
+  values.*kind.member = std::string(text);
+  return true;
+}
+
+bool set(const TextList& kind, Hyperparameters& values, std::string_view text) {
+  std::optional<std::vector<std::string>> items = list_items(text);
+  if (!items || std::ranges::find(*items, "") != items->end()) return false;
+  if (std::set(items->begin(), items->end()).size() != items->size()) return false;
+  values.*kind.member = std::move(*items);
+  return true;
+}
+
+bool set(const ClassWeightText& kind, Hyperparameters& values, std::string_view text) {
+  if (!read_class_weights(text).problem.empty()) return false;
   values.*kind.member = std::string(text);
   return true;
 }
@@ -274,11 +485,8 @@ bool set(const Boolean& kind, Hyperparameters& values, std::string_view text) {
   return true;
 }
 
-std::string expected(const Integer& kind) {
-  return fmt::format("an integer from {} to {}", kind.min, kind.max);
-}
-
-std::string expected(const OptionalInteger& kind) {
+template <typename Member>
+std::string expected(const IntegerOf<Member>& kind) {
   return fmt::format("an integer from {} to {}", kind.min, kind.max);
 }
 
@@ -287,7 +495,8 @@ std::string expected(const IntegerList& kind) {
                      kind.min, kind.max, kind.max_count);
 }
 
-std::string expected(const Float& kind) {
+template <typename Member>
+std::string expected(const FloatOf<Member>& kind) {
   const std::string low = fmt::format("{} {}", kind.min.included ? ">=" : ">", kind.min.value);
   if (std::isinf(kind.max.value)) return fmt::format("a finite number {}", low);
   return fmt::format("a number {} and {} {}", low, kind.max.included ? "<=" : "<", kind.max.value);
@@ -299,21 +508,50 @@ std::string expected(const Choice& kind) {
 
 std::string expected(const Text&) { return "text"; }
 
-std::string expected(const Boolean&) { return "true or false"; }
-
-std::string_view type(const Integer&) { return "integer"; }
-std::string_view type(const OptionalInteger&) { return "integer"; }
-std::string_view type(const IntegerList&) { return "integer or list of integers"; }
-std::string_view type(const Float&) { return "float"; }
-std::string_view type(const Choice&) { return "choice"; }
-std::string_view type(const Text&) { return "text"; }
-std::string_view type(const Boolean&) { return "boolean"; }
-
-void add_range(const Integer& kind, ordered_json& entry) {
-  entry["range"] = {{"min", kind.min}, {"max", kind.max}};
+std::string expected(const TextList&) {
+  return "a name, or a list of names, each once, such as a,b or [\"a\", \"b, c\"]";
 }
 
-void add_range(const OptionalInteger& kind, ordered_json& entry) {
+std::string expected(const ClassWeightText&) {
+  return "balanced, or a finite weight >= 0 for each label, such as {\"cat\": 2, \"dog\": 0.5} or "
+         "cat=2,dog=0.5";
+}
+
+std::string expected(const Boolean&) { return "true or false"; }
+
+template <typename AnyKind>
+std::string problem(const AnyKind&, std::string_view) {
+  return "";
+}
+
+std::string problem(const Choice& kind, std::string_view text) {
+  std::vector<std::string> words = kind.choices;
+  for (const auto& [alias, choice] : kind.aliases) words.push_back(alias);
+  const std::string closest = closest_name(text, words);
+  return closest.empty() ? "" : fmt::format("did you mean {}?", closest);
+}
+
+std::string problem(const ClassWeightText&, std::string_view text) {
+  return read_class_weights(text).problem;
+}
+
+template <typename Member>
+std::string_view type(const IntegerOf<Member>&) {
+  return "integer";
+}
+std::string_view type(const IntegerList&) { return "integer or list of integers"; }
+template <typename Member>
+std::string_view type(const FloatOf<Member>&) {
+  return "float";
+}
+std::string_view type(const Choice&) { return "choice"; }
+std::string_view type(const Text&) { return "text"; }
+std::string_view type(const TextList&) { return "text or list of texts"; }
+std::string_view type(const ClassWeightText&) { return "balanced or map from label to float"; }
+std::string_view type(const Boolean&) { return "boolean"; }
+
+template <typename Member>
+void add_range(const IntegerOf<Member>& kind, ordered_json& entry) {
   entry["range"] = {{"min", kind.min}, {"max", kind.max}};
 }
 
@@ -321,7 +559,8 @@ void add_range(const IntegerList& kind, ordered_json& entry) {
   entry["range"] = {{"min", kind.min}, {"max", kind.max}, {"max_count", kind.max_count}};
 }
 
-void add_range(const Float& kind, ordered_json& entry) {
+template <typename Member>
+void add_range(const FloatOf<Member>& kind, ordered_json& entry) {
   ordered_json& range = entry["range"];
   range[kind.min.included ? "min" : "exclusive_min"] = kind.min.value;
   if (std::isfinite(kind.max.value)) {
@@ -329,70 +568,90 @@ void add_range(const Float& kind, ordered_json& entry) {
   }
 }
 
-void add_range(const Choice& kind, ordered_json& entry) { entry["choices"] = kind.choices; }
-void add_range(const Text&, ordered_json&) {}
-void add_range(const Boolean&, ordered_json&) {}
-
-template <typename AnyKind>
-ordered_json value(const AnyKind& kind, const Hyperparameters& values) {
-  return values.*kind.member;
+void add_range(const Choice& kind, ordered_json& entry) {
+  entry["choices"] = kind.choices;
+  for (const auto& [alias, choice] : kind.aliases) entry["aliases"][alias] = choice;
 }
 
-ordered_json value(const OptionalInteger& kind, const Hyperparameters& values) {
-  const std::optional<std::int64_t>& given = values.*kind.member;
-  return given ? ordered_json(*given) : ordered_json(nullptr);
+void add_range(const Text&, ordered_json&) {}
+void add_range(const TextList&, ordered_json&) {}
+void add_range(const ClassWeightText&, ordered_json&) {}
+void add_range(const Boolean&, ordered_json&) {}
+
+template <typename Member>
+ordered_json to_value(const Member& member) {
+  return member;
+}
+
+template <typename Member>
+ordered_json to_value(const std::optional<Member>& member) {
+  return member ? ordered_json(*member) : ordered_json(nullptr);
 }
 
 ordered_json value_of(const Definition& definition, const Hyperparameters& values) {
-  return std::visit([&values](const auto& kind) { return value(kind, values); }, definition.kind);
+  return std::visit([&values](const auto& kind) { return to_value(values.*kind.member); },
+                    definition.kind);
 }
 
-// As it was given, for a message.
-std::string shown(const json& value) {
-  const std::string text = value.is_string()
-                               ? value.get<std::string>()
-                               : value.dump(-1, ' ', false, json::error_handler_t::replace);
-  std::string prefix = utf8_prefix(text, kShownCharacters);
-  if (prefix.size() < text.size()) prefix += "...";
-  return prefix;
-}
-
-void set_value(Hyperparameters& values, const Definition& definition, const json& given,
+void set_value(Hyperparameters& values, const Definition& definition, const std::string& text,
                std::string_view source) {
-  const std::optional<std::string> text = decoded_text(given);
-  if (!text) return;
   std::visit(
       [&](const auto& kind) {
-        if (set(kind, values, *text)) return;
+        if (set(kind, values, text)) return;
+        const std::string why = problem(kind, text);
         const ordered_json standard = value_of(definition, Hyperparameters());
+        const bool has_standard =
+            !standard.empty() && !(standard.is_string() && standard.get<std::string>().empty());
         throw UserError(fmt::format(
-            "Hyperparameter {} {}: found \"{}\", expected {}. Correct the value, or leave it "
+            "Hyperparameter {} {}: found \"{}\", expected {}{}{}{} Correct the value, or leave it "
             "out{}.",
-            definition.name, source, shown(given), expected(kind),
-            standard.is_null() ? "" : fmt::format(" for the default, {}", standard.dump())));
+            definition.name, source, shown(text), expected(kind), why.empty() ? "" : ": ", why,
+            why.ends_with('?') ? "" : ".",
+            has_standard ? fmt::format(" for the default, {}", standard.dump()) : ""));
       },
       definition.kind);
 }
 
-// All unknown names at once, since each start of a job costs time.
-std::string unknown_names_text(const std::vector<std::string>& unknown, std::string_view source) {
+// All unknown names at once, since each start of a job costs time; as many and as much about them
+// as there is room for.
+std::string unknown_names_text(const std::vector<std::string>& unknown, std::string_view source,
+                               std::string_view advice) {
   const std::vector<std::string> known = known_names();
-  std::vector<std::string> parts;
-  bool has_stranger = unknown.size() > kShownNames;
-  for (const std::string& name : unknown) {
-    if (parts.size() == kShownNames) break;
-    const std::string closest = closest_name(normalized_name(name), known);
-    has_stranger = has_stranger || closest.empty();
-    parts.push_back(
-        fmt::format("\"{}\"{}", shown(name),
-                    closest.empty() ? "" : fmt::format(" (did you mean {}?)", closest)));
+  const auto text_with = [&](std::size_t shown_names, bool with_known) {
+    std::vector<std::string> parts;
+    bool has_stranger = unknown.size() > shown_names;
+    for (const std::string& name : unknown) {
+      if (parts.size() == shown_names) break;
+      const std::string likely = likely_name(name, known);
+      has_stranger = has_stranger || likely.empty();
+      parts.push_back(
+          fmt::format("\"{}\"{}", shown(name),
+                      likely.empty() ? "" : fmt::format(" (did you mean {}?)", likely)));
+    }
+    if (unknown.size() > shown_names) {
+      parts.push_back(fmt::format("{} more", unknown.size() - shown_names));
+    }
+    std::string known_text;
+    if (has_stranger) {
+      known_text = with_known ? fmt::format(" Known are {}.", fmt::join(known, ", "))
+                              : fmt::format(" mlp --help shows the {} known ones.", known.size());
+    }
+    return fmt::format("Unknown hyperparameter{} {}: {}.{} {}", unknown.size() > 1 ? "s" : "",
+                       source, fmt::join(parts, ", "), known_text, advice);
+  };
+  std::string text = text_with(kShownNames, true);
+  if (text.size() > kMaxMessageBytes) text = text_with(kShownNames, false);
+  return text.size() > kMaxMessageBytes ? text_with(1, false) : text;
+}
+
+// Notes on given values that change nothing, the first reason of each.
+void note_without_effect(const std::set<std::string_view>& given, const Hyperparameters& values,
+                         std::vector<std::string>& notes) {
+  for (const Condition& condition : kConditions) {
+    if (!given.contains(condition.name) || condition.is_met(values)) continue;
+    notes.push_back(fmt::format("Hyperparameter {} is given, but has no effect without {}.",
+                                condition.name, condition.needs));
   }
-  if (unknown.size() > kShownNames) {
-    parts.push_back(fmt::format("{} more", unknown.size() - kShownNames));
-  }
-  return fmt::format("Unknown hyperparameter{} {}: {}.{}", unknown.size() > 1 ? "s" : "", source,
-                     fmt::join(parts, ", "),
-                     has_stranger ? fmt::format(" Known are {}.", fmt::join(known, ", ")) : "");
 }
 
 }  // namespace
@@ -400,10 +659,10 @@ std::string unknown_names_text(const std::vector<std::string>& unknown, std::str
 std::optional<std::string> decoded_text(const json& value) {
   if (value.is_null()) return std::nullopt;
   if (!value.is_string()) return value.dump(-1, ' ', false, json::error_handler_t::replace);
-  std::string text(trimmed(value.get_ref<const std::string&>()));
+  std::string text(stripped(value.get_ref<const std::string&>()));
   if (text.starts_with('"')) {
     const json inner = json::parse(text, nullptr, false);
-    if (inner.is_string()) text = trimmed(inner.get_ref<const std::string&>());
+    if (inner.is_string()) text = stripped(inner.get_ref<const std::string&>());
   }
   if (text.empty() || text == "None" || text == "null") return std::nullopt;
   return text;
@@ -414,16 +673,32 @@ std::string normalized_name(std::string name) {
   return name;
 }
 
+ClassWeights parse_class_weight(const std::string& text) {
+  ReadClassWeights read = read_class_weights(text);
+  if (!read.problem.empty()) {
+    throw UserError(fmt::format("class_weight: found \"{}\", expected {}: {}. Correct the value.",
+                                shown(text), expected(ClassWeightText{}), read.problem));
+  }
+  return std::move(read.weights);
+}
+
 Hyperparameters parse_hyperparameters(const HyperparameterValues& file,
                                       const std::map<std::string, std::string>& flags,
                                       std::vector<std::string>& notes, bool strict) {
   constexpr std::string_view kInFile = "in hyperparameters.json";
   constexpr std::string_view kOnCommandLine = "on the command line";
   Hyperparameters values;
+  std::set<std::string_view> given;
+  const auto take = [&](const Definition& definition, const json& value, std::string_view source) {
+    const std::optional<std::string> text = decoded_text(value);
+    if (!text) return;
+    set_value(values, definition, *text, source);
+    given.insert(definition.name);
+  };
 
   std::map<std::string, std::string> spelling;  // in the file, by the one name
   std::vector<std::string> unknown;
-  for (const auto& [name, given] : file) {
+  for (const auto& [name, value] : file) {
     const std::string normalized = normalized_name(name);
     if (is_reserved(normalized)) continue;
     const Definition* definition = find(normalized);
@@ -441,16 +716,15 @@ Hyperparameters parse_hyperparameters(const HyperparameterValues& file,
     // A flag takes the place of the file's value, which then need not be good.
     const auto flag = flags.find(normalized);
     if (flag != flags.end() && decoded_text(flag->second)) continue;
-    set_value(values, *definition, given, kInFile);
+    take(*definition, value, kInFile);
   }
   if (!unknown.empty()) {
-    const std::string text = unknown_names_text(unknown, kInFile);
     if (strict) {
-      throw UserError(text +
-                      " Correct or remove what is unknown; the environment variable "
-                      "MLP_STRICT=false makes mlp ignore it.");
+      throw UserError(unknown_names_text(unknown, kInFile,
+                                         "Correct or remove what is unknown; the environment "
+                                         "variable MLP_STRICT=false makes mlp ignore it."));
     }
-    notes.push_back(text + " Ignored, since MLP_STRICT is false.");
+    notes.push_back(unknown_names_text(unknown, kInFile, "Ignored, since MLP_STRICT is false."));
   }
 
   unknown.clear();
@@ -459,40 +733,51 @@ Hyperparameters parse_hyperparameters(const HyperparameterValues& file,
     if (definition == nullptr) {
       unknown.push_back(name);
     } else {
-      set_value(values, *definition, text, kOnCommandLine);
+      take(*definition, text, kOnCommandLine);
     }
   }
   if (!unknown.empty()) {
-    throw UserError(unknown_names_text(unknown, kOnCommandLine) +
-                    " Correct or remove what is unknown.");
+    throw UserError(
+        unknown_names_text(unknown, kOnCommandLine, "Correct or remove what is unknown."));
   }
+  note_without_effect(given, values, notes);
   return values;
 }
 
 ordered_json describe_hyperparameters() {
   ordered_json all = ordered_json::array();
-  for (const Definition& definition : table()) {
-    ordered_json entry;
-    entry["name"] = definition.name;
-    entry["type"] = std::visit([](const auto& kind) { return type(kind); }, definition.kind);
-    std::visit([&entry](const auto& kind) { add_range(kind, entry); }, definition.kind);
-    entry["default"] = value_of(definition, Hyperparameters());
-    entry["help"] = definition.help;
-    entry["tunable"] = definition.tuning.has_value();
-    if (definition.tuning) {
-      entry["tuning_range"] = {{"min", definition.tuning->min}, {"max", definition.tuning->max}};
-      entry["scaling"] = definition.tuning->scaling;
+  for (const Group& group : table()) {
+    for (const Definition& definition : group.definitions) {
+      ordered_json entry;
+      entry["name"] = definition.name;
+      entry["group"] = group.name;
+      entry["type"] = std::visit([](const auto& kind) { return type(kind); }, definition.kind);
+      std::visit([&entry](const auto& kind) { add_range(kind, entry); }, definition.kind);
+      entry["default"] = value_of(definition, Hyperparameters());
+      entry["help"] = definition.help;
+      entry["tunable"] = !std::holds_alternative<std::monostate>(definition.tuning);
+      if (const auto* range = std::get_if<Tuning>(&definition.tuning)) {
+        entry["tuning_range"] = {{"min", range->min}, {"max", range->max}};
+        entry["scaling"] = range->scaling;
+        if (range->only_with_labels) {
+          entry["tuning_tasks"] = {"classification", "binary", "multilabel"};
+        }
+      } else if (const auto* values = std::get_if<TuningValues>(&definition.tuning)) {
+        entry["tuning_range"] = {{"values", values->values}};
+      }
+      all.push_back(std::move(entry));
     }
-    all.push_back(std::move(entry));
   }
   return all;
 }
 
 ordered_json to_json(const Hyperparameters& values) {
   ordered_json all = ordered_json::object();
-  for (const Definition& definition : table()) {
-    ordered_json value = value_of(definition, values);
-    if (!value.is_null()) all[definition.name] = std::move(value);
+  for (const Group& group : table()) {
+    for (const Definition& definition : group.definitions) {
+      ordered_json value = value_of(definition, values);
+      if (!value.is_null()) all[definition.name] = std::move(value);
+    }
   }
   return all;
 }

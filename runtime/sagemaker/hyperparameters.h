@@ -9,23 +9,76 @@
 
 namespace mlp {
 
-// Values as Keras users call them. One table in hyperparameters.cc gives each its name, range and
-// line of help; everything below reads that table, and the defaults from here.
+// Values as Keras users call them. One table in hyperparameters.cc gives each its name, group,
+// range and line of help; everything below reads that table, and the defaults from here. Texts of a
+// choice are the table's own words, whichever way the user has spelt them.
 struct Hyperparameters {
-  std::int64_t epochs = 5;
-  std::int64_t batch_size = 64;
-  double learning_rate = 0.01;
-  double drop_rate = 0.2;
+  // Network
   std::vector<std::int64_t> dense_hidden = {128};
-  std::string task = "auto";     // auto, classification, regression
-  std::string target;            // column name; empty: the first column
-  std::string header = "auto";   // auto, true, false
+  std::string activation = "relu";
+  std::string kernel_initializer = "glorot_uniform";
+  double drop_rate = 0.2;
+
+  // Data
+  std::string task = "auto";        // auto, classification, binary, multilabel, regression
+  std::vector<std::string> target;  // column names, each once; empty: the first column
+  std::string weight_column;        // empty: every row weighs 1
+  std::string header = "auto";      // auto, true, false
   std::string scaling = "auto";  // auto (standard for text files, none for arrays), standard, none
   bool scale_target = true;
   double validation_split = 0;
+
+  // Loss
+  std::string loss = "auto";
+  double huber_delta = 1;
+  double label_smoothing = 0;
+  std::string class_weight;  // what parse_class_weight() takes; empty: every class weighs 1
+
+  // Optimizer
+  std::string optimizer = "adam";  // adam, adamw, sgd
+  double learning_rate = 0.01;
+  std::int64_t batch_size = 64;
+  double momentum = 0;
+  bool nesterov = false;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  std::optional<double> weight_decay;     // not given: 0.004 of adamw, as in Keras, else 0
+  std::optional<double> global_clipnorm;  // not given: gradients are not clipped
+  std::string schedule = "constant";      // constant, cosine, step
+  double warmup_epochs = 0;
+  double cosine_alpha = 0;
+  double decay_epochs = 10;
+  double decay_rate = 0.1;
+
+  // Stopping
+  std::int64_t epochs = 5;
+  std::optional<std::int64_t> early_stopping_patience;  // not given: no early stopping
+  std::string early_stopping_metric = "val_loss";
+  double early_stopping_min_delta = 0;
+  std::optional<std::int64_t> max_runtime_seconds;  // not given: no limit
+
+  // Metrics
+  std::vector<std::string> eval_metrics;  // names as given, each once; whether they exist is open
+  std::int64_t top_k = 5;
+  std::string metric_style = "keras";  // keras, xgboost, sagemaker
+
+  // Run
   std::int64_t seed = 0;
   std::optional<std::int64_t> num_threads;  // not given: the CPUs this process may use
 };
+
+// What a class counts for in the loss.
+struct ClassWeights {
+  bool balanced = false;                   // each class as much as the others, by its rows
+  std::map<std::string, double> by_label;  // finite and >= 0; other labels weigh 1
+};
+
+// Reads the hyperparameter class_weight: nothing, "balanced", or a map from label to weight as JSON
+// ({"cat": 2, "1": 0.5}), as Python writes it ({'cat': 2.0, 1: 0.5}) or as cat=2,dog=1. Integers
+// are labels by their digits, 2.0 without quotes too. Throws UserError for other text, for a weight
+// that is no finite number >= 0, and for a label given twice.
+ClassWeights parse_class_weight(const std::string& text);
 
 // The top level of hyperparameters.json, by the names in the file.
 using HyperparameterValues = std::map<std::string, nlohmann::json>;
@@ -33,21 +86,25 @@ using HyperparameterValues = std::map<std::string, nlohmann::json>;
 // Reads hyperparameters as every client writes them: SDK v2 by Python's str (True, ['relu']) or as
 // JSON within a string ("\"256\""), SDK v3, tuning jobs, and JSON values by hand. Flags (name to
 // text) win over the file's values, these over the defaults; "None", "null" and "" count as not
-// given. In names `-` stands for `_`. Keys that SageMaker and its SDKs add are left aside.
+// given. In names `-` stands for `_`; a choice may be written in any case, with and without `_`, as
+// Keras's classes are. Keys that SageMaker and its SDKs add are left aside.
 //
 // Throws UserError for a value that can't be read or is out of range, for a name given in two
 // spellings, and for unknown names, with the closest known one. Where `strict` is false, unknown
-// names in the file become a note instead.
+// names in the file become a note instead. A value that has no effect beside the others, such as
+// momentum without sgd, is a note: a tuning job gives all values to each of its jobs.
 Hyperparameters parse_hyperparameters(const HyperparameterValues& file,
                                       const std::map<std::string, std::string>& flags,
                                       std::vector<std::string>& notes, bool strict = true);
 
-// All hyperparameters in the table's order, an object each: name, type, range or choices, default,
-// help, tunable, and for tunable ones tuning_range and scaling, in the words of
-// HyperParameterTuner's ranges.
+// All hyperparameters in the table's order, an object each: name, group, type, range or choices
+// (and aliases, a choice by each), default (null where there is none), help, tunable. A tunable one
+// has tuning_range, either {min, max} beside scaling, in the words of HyperparameterTuner's ranges,
+// or {values}; and tuning_tasks, where tuning makes sense for those tasks alone.
 nlohmann::ordered_json describe_hyperparameters();
 
-// The values in use by name, in the table's order; without num_threads where it is not given.
+// The values in use by name, in the table's order; without those that have no default and are not
+// given.
 nlohmann::ordered_json to_json(const Hyperparameters& values);
 
 // The name of the objective metric that a tuning job adds to each of its jobs; nothing elsewhere.

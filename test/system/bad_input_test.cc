@@ -268,6 +268,25 @@ TEST_SUITE("system/bad_input") {
         {"validation_split", "1", "< 1"},
         {"num_threads", "0", "from 1"},
         {"seed", "-1", "from 0"},
+        {"optimizer", "adma", "did you mean adam?"},
+        {"activation", "step", "relu, tanh, sigmoid"},
+        {"kernel_initializer", "zeros", "glorot_uniform"},
+        {"loss", "hinge", "huber"},
+        {"huber_delta", "0", "> 0"},
+        {"label_smoothing", "1", "< 1"},
+        {"class_weight", "{'cat': -1}", "the weight of \"cat\" is \"-1\""},
+        {"target", "['a', 'b'", "each once"},
+        {"momentum", "2", "<= 1"},
+        {"nesterov", "perhaps", "true or false"},
+        {"weight_decay", "-1", ">= 0"},
+        {"global_clipnorm", "0", "> 0"},
+        {"schedule", "cosinus", "cosine"},
+        {"decay_rate", "1.5", "<= 1"},
+        {"early_stopping_patience", "-1", "from 0"},
+        {"max_runtime_seconds", "0", "from 1"},
+        {"top_k", "0", "from 1"},
+        {"eval_metrics", "auc,auc", "each once"},
+        {"metric_style", "csv", "xgboost"},
     };
     for (const Case& c : cases) {
       CAPTURE(c.name);
@@ -288,7 +307,7 @@ TEST_SUITE("system/bad_input") {
     };
     const std::vector<Case> cases = {
         {R"({"epochs": "1", "learning-rte": "0.1"})", {"\"learning-rte\"", "learning_rate?"}},
-        {R"({"zzz": "1"})", {"\"zzz\"", "Known are epochs, batch_size"}},
+        {R"({"zzz": "1"})", {"\"zzz\"", "Known are dense_hidden, activation"}},
         {R"({"epochs": "1", "epochs": "2"})", {"\"epochs\" twice", "hyperparameters.json"}},
         {R"({"batch-size": "1", "batch_size": "2"})", {"\"batch-size\" and \"batch_size\""}},
         {R"({"epochs": "1")", {"hyperparameters.json", "not valid JSON", "byte"}},
@@ -309,6 +328,15 @@ TEST_SUITE("system/bad_input") {
     base.set_hyperparameters({{"epochs", "1"}, {"learning-rte", "0.1"}});
     const ProgramEnd end = run_well(in_base(base, {"train"}, {{"MLP_STRICT", "false"}}));
     CHECK(contains(end.err, "\"learning-rte\" (did you mean learning_rate?)"));
+  }
+
+  TEST_CASE("mlp train: a hyperparameter without effect is a line in the log") {
+    BaseDirectory base;
+    base.add_channel("training", "rows.csv", good_csv());
+    base.set_hyperparameters({{"epochs", "1"}, {"momentum", "0.9"}, {"decay_rate", "0.5"}});
+    const ProgramEnd end = run_well(in_base(base));
+    CHECK(contains(end.err, "momentum is given, but has no effect without optimizer=sgd"));
+    CHECK(contains(end.err, "decay_rate is given, but has no effect without schedule=step"));
   }
 
   TEST_CASE("mlp train: bad channels are refused by their names") {

@@ -24,9 +24,10 @@ Hyperparameters parse(const HyperparameterValues& file,
   return values;
 }
 
-// The values in use, of which `name` is one.
+// The values in use, of which `name` is one; null where it is not given and has no default.
 ordered_json in_use(const std::string& name, const json& given) {
-  return to_json(parse({{name, given}}))[name];
+  std::vector<std::string> notes;
+  return to_json(parse_hyperparameters({{name, given}}, {}, notes))[name];
 }
 
 std::string user_error(const HyperparameterValues& file,
@@ -47,6 +48,35 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK(values.dense_hidden == std::vector<std::int64_t>{128});
     CHECK(values.seed == 0);
     CHECK_FALSE(values.num_threads);
+    CHECK(values.activation == "relu");
+    CHECK(values.kernel_initializer == "glorot_uniform");
+    CHECK(values.task == "auto");
+    CHECK(values.target.empty());
+    CHECK(values.weight_column.empty());
+    CHECK(values.loss == "auto");
+    CHECK(values.huber_delta == 1);
+    CHECK(values.label_smoothing == 0);
+    CHECK(values.class_weight.empty());
+    CHECK(values.optimizer == "adam");
+    CHECK(values.momentum == 0);
+    CHECK_FALSE(values.nesterov);
+    CHECK(values.beta_1 == 0.9);
+    CHECK(values.beta_2 == 0.999);
+    CHECK(values.epsilon == 1e-7);
+    CHECK_FALSE(values.weight_decay);
+    CHECK_FALSE(values.global_clipnorm);
+    CHECK(values.schedule == "constant");
+    CHECK(values.warmup_epochs == 0);
+    CHECK(values.cosine_alpha == 0);
+    CHECK(values.decay_epochs == 10);
+    CHECK(values.decay_rate == 0.1);
+    CHECK_FALSE(values.early_stopping_patience);
+    CHECK(values.early_stopping_metric == "val_loss");
+    CHECK(values.early_stopping_min_delta == 0);
+    CHECK_FALSE(values.max_runtime_seconds);
+    CHECK(values.eval_metrics.empty());
+    CHECK(values.top_k == 5);
+    CHECK(values.metric_style == "keras");
   }
 
   TEST_CASE("Hyperparameters: every client's spelling of a value is understood") {
@@ -57,6 +87,7 @@ TEST_SUITE("runtime/sagemaker") {
       ordered_json value;
     };
     const ordered_json lists = {64, 32};
+    const ordered_json names = {"price", "net"};
     const std::vector<Case> cases = {
         // 5
         {"v2 Estimator, v2 framework, v3", "epochs", "5", 5},
@@ -83,16 +114,46 @@ TEST_SUITE("runtime/sagemaker") {
         {"the ends of the range", "drop_rate", "1.0", 1.0},
         {"the ends of the range", "validation_split", "0", 0.0},
         {"the ends of the range", "num_threads", "1024", 1024},
+        {"the ends of the range", "momentum", "1", 1.0},
+        {"the ends of the range", "decay_rate", "1", 1.0},
+        {"the ends of the range", "beta_1", "0", 0.0},
+        // 1e-05, where nothing is another value than 0
+        {"v2 Estimator, v2 framework, v3", "weight_decay", "1e-05", 1e-05},
+        {"tuner, exponent", "weight_decay", "1.390030725982051E-2", 0.01390030725982051},
+        {"quoted", "weight_decay", "\"0.1\"", 0.1},
+        {"by hand", "weight_decay", 0, 0.0},
+        {"v2 Estimator", "weight_decay", "None", nullptr},
+        {"v2 framework, v3", "global_clipnorm", "null", nullptr},
+        {"by hand", "global_clipnorm", 1.5, 1.5},
+        // 3, where nothing is another value than 0
+        {"v2 Estimator, v2 framework, v3", "early_stopping_patience", "3", 3},
+        {"the ends of the range", "early_stopping_patience", "0", 0},
+        {"computed", "max_runtime_seconds", "64.0", 64},
+        {"quoted", "max_runtime_seconds", "\"3600\"", 3600},
+        {"v2 Estimator", "max_runtime_seconds", "None", nullptr},
         // "adam"
         {"v2 Estimator, v3", "task", "regression", "regression"},
         {"v2 framework", "task", "\"regression\"", "regression"},
         {"another case", "task", "Regression", "regression"},
-        {"v2 Estimator, v3", "target", "median price", "median price"},
-        {"v2 framework", "target", "\"median price\"", "median price"},
-        {"v2 framework, quotes within", "target", "\"a \\\"b\\\" \\u00e9\"", "a \"b\" \u00e9"},
-        {"unwrapped once only", "target", "\"\\\"a\\\"\"", "\"a\""},
-        {"a name that is a number", "target", 7, "7"},
-        {"an open quote is text", "target", "\"a", "\"a"},
+        {"v2 Estimator, v3", "optimizer", "sgd", "sgd"},
+        {"v2 framework", "optimizer", "\"sgd\"", "sgd"},
+        {"Keras's class", "optimizer", "AdamW", "adamw"},
+        {"Keras's class", "kernel_initializer", "HeNormal", "he_normal"},
+        {"Keras's class, framework", "kernel_initializer", "\"TruncatedNormal\"",
+         "truncated_normal"},
+        {"Keras's class", "activation", "LeakyReLU", "leaky_relu"},
+        {"another name", "activation", "swish", "silu"},
+        {"another name", "loss", "mse", "mean_squared_error"},
+        {"another name", "loss", "MAE", "mean_absolute_error"},
+        {"Keras's class", "loss", "SparseCategoricalCrossentropy", "categorical_crossentropy"},
+        {"v2 Estimator, v3", "weight_column", "median price", "median price"},
+        {"v2 framework", "weight_column", "\"median price\"", "median price"},
+        {"v2 framework, quotes within", "weight_column", "\"a \\\"b\\\" \\u00e9\"",
+         "a \"b\" \u00e9"},
+        {"unwrapped once only", "weight_column", "\"\\\"a\\\"\"", "\"a\""},
+        {"a name that is a number", "weight_column", 7, "7"},
+        {"an open quote is text", "weight_column", "\"a", "\"a"},
+        {"a text with a comma", "early_stopping_metric", "a,b", "a,b"},
         // True
         {"v2 Estimator", "scale_target", "False", false},
         {"v2 framework, v3", "scale_target", "false", false},
@@ -127,6 +188,35 @@ TEST_SUITE("runtime/sagemaker") {
         // ["relu"]: a list of texts
         {"v2 Estimator", "dense_hidden", "['64', '32']", lists},
         {"v2 framework, v3", "dense_hidden", R"(["64", "32"])", lists},
+        {"v2 Estimator", "target", "['price', 'net']", names},
+        {"v2 framework, v3", "target", R"(["price", "net"])", names},
+        {"quoted", "target", R"("[\"price\", \"net\"]")", names},
+        {"by hand", "target", json::array({"price", "net"}), names},
+        {"a comma list", "target", "price, net", names},
+        {"without quotes", "target", "[price, net]", names},
+        {"v2 Estimator, v3", "target", "median price", {"median price"}},
+        {"v2 framework", "target", "\"median price\"", {"median price"}},
+        {"a name that is a number", "target", 7, {"7"}},
+        {"an open quote is text", "target", "\"a", {"\"a"}},
+        {"v2 framework, v3", "target", R"(["price, net", "b"])", {"price, net", "b"}},
+        {"v2 Estimator",
+         "target",
+         R"(['a]', "it's", 'say \'x\'', 'tab\t\x1f'])",
+         {"a]", "it's", "say 'x'", "tab\t\x1f"}},
+        {"v2 framework, v3, ASCII",
+         "target",
+         R"(["caf\u00e9 \"x\" \\", "\ud83d\ude00"])",
+         {"caf\u00e9 \"x\" \\", "\U0001F600"}},
+        {"none", "eval_metrics", "[]", ordered_json::array()},
+        {"one", "eval_metrics", "auc", {"auc"}},
+        {"a comma list", "eval_metrics", "auc,f1", {"auc", "f1"}},
+        // {"cat": 2}
+        {"v2 Estimator", "class_weight", "{'cat': 2.0, 1: 0.5}", "{'cat': 2.0, 1: 0.5}"},
+        {"v2 framework, v3", "class_weight", R"({"cat": 2})", R"({"cat": 2})"},
+        {"quoted", "class_weight", R"("{\"cat\": 2}")", R"({"cat": 2})"},
+        {"by hand", "class_weight", json::object({{"cat", 2}}), R"({"cat":2})"},
+        {"v2 framework", "class_weight", "\"balanced\"", "balanced"},
+        {"v2 Estimator", "class_weight", "None", ""},
     };
     for (const Case& c : cases) {
       CAPTURE(c.client);
@@ -148,6 +238,7 @@ TEST_SUITE("runtime/sagemaker") {
     constexpr std::string_view kPositive = "expected a finite number > 0";
     constexpr std::string_view kWidths =
         "expected an integer from 1 to 1000000, or a list of 1 to 100 of them";
+    constexpr std::string_view kNames = "expected a name, or a list of names, each once";
     std::string many = "[1";
     for (int i = 0; i < 100; ++i) many += ",1";
     many += "]";
@@ -199,7 +290,48 @@ TEST_SUITE("runtime/sagemaker") {
         {"dense_hidden", R"(["relu"])", R"("["relu"]")", kWidths},  // v2 framework, v3
         {"dense_hidden", "1000001", "\"1000001\"", kWidths},
         {"dense_hidden", many, "\"[1,1,1", kWidths},
-        {"task", "clustering", "\"clustering\"", "one of auto, classification, regression"},
+        {"task", "clustering", "\"clustering\"",
+         "one of auto, classification, binary, multilabel, regression."},
+        {"optimizer", "adma", "\"adma\"", "one of adam, adamw, sgd: did you mean adam?"},
+        {"optimizer", "rmsprop", "\"rmsprop\"", "one of adam, adamw, sgd."},
+        {"activation", "rleu", "\"rleu\"", "did you mean relu?"},
+        {"activation", "swich", "\"swich\"", "did you mean swish?"},
+        {"kernel_initializer", "GlorotUnifrom", "\"GlorotUnifrom\"",
+         "did you mean glorot_uniform?"},
+        {"loss", "hinge", "\"hinge\"", "mean_absolute_error, huber"},
+        {"schedule", "cosin", "\"cosin\"", "one of constant, cosine, step: did you mean cosine?"},
+        {"metric_style", "tensorflow", "\"tensorflow\"", "one of keras, xgboost, sagemaker"},
+        {"huber_delta", "0", "\"0\"", kPositive},
+        {"label_smoothing", "1", "\"1\"", "expected a number >= 0 and < 1"},
+        {"momentum", "1.01", "\"1.01\"", kRate},
+        {"nesterov", "maybe", "\"maybe\"", "expected true or false"},
+        {"beta_1", "1", "\"1\"", "expected a number >= 0 and < 1"},
+        {"beta_2", "-0.1", "\"-0.1\"", "expected a number >= 0 and < 1"},
+        {"epsilon", "0", "\"0\"", kPositive},
+        {"weight_decay", "-1e-05", "\"-1e-05\"", "expected a finite number >= 0"},
+        {"weight_decay", "nan", "\"nan\"", "expected a finite number >= 0"},
+        {"global_clipnorm", "0", "\"0\"", kPositive},
+        {"warmup_epochs", "-1", "\"-1\"", "expected a finite number >= 0"},
+        {"cosine_alpha", "2", "\"2\"", kRate},
+        {"decay_epochs", "0", "\"0\"", kPositive},
+        {"decay_rate", "0", "\"0\"", "expected a number > 0 and <= 1"},
+        {"early_stopping_patience", "-1", "\"-1\"", "an integer from 0 to 1000000000"},
+        {"early_stopping_patience", "0.5", "\"0.5\"", "an integer from 0 to 1000000000"},
+        {"early_stopping_min_delta", "-0.1", "\"-0.1\"", "expected a finite number >= 0"},
+        {"max_runtime_seconds", "0", "\"0\"", kCount},
+        {"top_k", "0", "\"0\"", kCount},
+        {"target", "['a', 'b'", "\"['a', 'b'\"", kNames},
+        {"target", "['a, 'b']", "\"['a, 'b']\"", kNames},
+        {"target", "[['a']]", "\"[['a']]\"", kNames},
+        {"target", "['a' 'b']", "\"['a' 'b']\"", kNames},
+        {"target", R"(['\q'])", R"("['\q']")", kNames},
+        {"target", R"(["\ud83d"])", R"("["\ud83d"]")", kNames},
+        {"target", R"(["\u12"])", R"("["\u12"]")", kNames},
+        {"target", R"(['\)", R"("['\")", kNames},
+        {"target", "a,,b", "\"a,,b\"", kNames},
+        {"target", "a,b,a", "\"a,b,a\"", kNames},
+        {"eval_metrics", "auc,", "\"auc,\"", kNames},
+        {"class_weight", "heavy", "\"heavy\"", "expected balanced, or a finite weight >= 0"},
         {"header", "1", "\"1\"", "one of auto, true, false"},
         {"scaling", "minmax", "\"minmax\"", "one of auto, standard, none"},
         {"scale_target", "yes", "\"yes\"", "expected true or false"},
@@ -215,6 +347,117 @@ TEST_SUITE("runtime/sagemaker") {
                     "leave it out for the default, 5."});
   }
 
+  TEST_CASE("Hyperparameters: a message tells of a default only where there is one") {
+    check_contains(user_error({{"early_stopping_patience", "-1"}}), {"or leave it out."});
+    check_contains(user_error({{"target", "a,"}}), {"or leave it out."});
+    check_contains(user_error({{"class_weight", "x"}}), {"or leave it out."});
+    check_contains(user_error({{"optimizer", "x"}}), {"leave it out for the default, \"adam\"."});
+  }
+
+  TEST_CASE("Hyperparameters: a value without effect beside the others is a note") {
+    struct Case {
+      HyperparameterValues file;
+      std::vector<std::string> notes;
+    };
+    const std::string sgd = " is given, but has no effect without optimizer=sgd.";
+    const std::string adam = " is given, but has no effect without optimizer=adam or adamw.";
+    const std::string step = " is given, but has no effect without schedule=step.";
+    const std::string patience = " is given, but has no effect without early_stopping_patience.";
+    const std::vector<Case> cases = {
+        {{{"momentum", "0.9"}}, {"momentum" + sgd}},
+        {{{"momentum", "0"}, {"optimizer", "adamw"}}, {"momentum" + sgd}},
+        {{{"momentum", "0.9"}, {"optimizer", "sgd"}}, {}},
+        {{{"momentum", "None"}}, {}},
+        {{{"nesterov", "true"}}, {"nesterov" + sgd}},
+        {{{"nesterov", "false"}}, {}},
+        {{{"nesterov", "true"}, {"optimizer", "sgd"}},
+         {"nesterov is given, but has no effect without momentum."}},
+        {{{"nesterov", "true"}, {"momentum", "0.9"}, {"optimizer", "sgd"}}, {}},
+        {{{"optimizer", "sgd"}, {"beta_1", "0.9"}, {"beta_2", "0.9"}, {"epsilon", "1"}},
+         {"beta_1" + adam, "beta_2" + adam, "epsilon" + adam}},
+        {{{"optimizer", "adamw"}, {"beta_1", "0.9"}, {"beta_2", "0.9"}, {"epsilon", "1"}}, {}},
+        {{{"huber_delta", "2"}, {"loss", "mse"}},
+         {"huber_delta is given, but has no effect without loss=huber."}},
+        {{{"huber_delta", "2"}, {"loss", "huber"}}, {}},
+        {{{"cosine_alpha", "0.1"}},
+         {"cosine_alpha is given, but has no effect without schedule=cosine."}},
+        {{{"cosine_alpha", "0.1"}, {"schedule", "cosine"}}, {}},
+        {{{"decay_epochs", "1"}, {"decay_rate", "0.5"}, {"schedule", "cosine"}},
+         {"decay_epochs" + step, "decay_rate" + step}},
+        {{{"decay_epochs", "1"}, {"decay_rate", "0.5"}, {"schedule", "step"}}, {}},
+        {{{"early_stopping_metric", "loss"}, {"early_stopping_min_delta", "0.1"}},
+         {"early_stopping_metric" + patience, "early_stopping_min_delta" + patience}},
+        {{{"early_stopping_metric", "loss"}, {"early_stopping_patience", "0"}}, {}},
+    };
+    for (const Case& c : cases) {
+      std::vector<std::string> notes;
+      parse_hyperparameters(c.file, {}, notes);
+      REQUIRE(notes.size() == c.notes.size());
+      for (std::size_t i = 0; i < notes.size(); ++i) {
+        CHECK(notes[i] == "Hyperparameter " + c.notes[i]);
+      }
+    }
+    std::vector<std::string> notes;
+    parse_hyperparameters({}, {{"momentum", "0.9"}}, notes);
+    CHECK(notes.size() == 1);
+    notes.clear();
+    parse_hyperparameters({{"momentum", "0.9"}, {"optimizer", "adam"}}, {{"optimizer", "sgd"}},
+                          notes);
+    CHECK(notes.empty());
+  }
+
+  TEST_CASE("parse_class_weight: reads nothing, balanced, and each form of a map") {
+    CHECK_FALSE(parse_class_weight("").balanced);
+    CHECK(parse_class_weight("").by_label.empty());
+    for (const char* text : {"balanced", "Balanced", " balanced "}) {
+      CHECK(parse_class_weight(text).balanced);
+      CHECK(parse_class_weight(text).by_label.empty());
+    }
+    using Weights = std::map<std::string, double>;
+    const Weights expected = {{"cat", 2}, {"1", 0.5}};
+    for (const char* text :
+         {R"({"cat": 2, "1": 0.5})", R"({"cat":2,"1":0.5,})", "{'cat': 2.0, 1: 0.5}",
+          "{1.0: 5e-1, 'cat': 2}", "{cat: 2, 1: 0.5}", "cat=2,1=0.5", " cat = 2 , 1.0 = .5 "}) {
+      CAPTURE(text);
+      CHECK_FALSE(parse_class_weight(text).balanced);
+      CHECK(parse_class_weight(text).by_label == expected);
+    }
+    CHECK(parse_class_weight("{}").by_label.empty());
+    CHECK(parse_class_weight("{'a, b': 1, \"it's\": 0, '1.0': 3, 'c:d': 4}").by_label ==
+          Weights{{"a, b", 1}, {"it's", 0}, {"1.0", 3}, {"c:d", 4}});
+    CHECK(parse_class_weight("a=b=2,-3=1").by_label == Weights{{"a=b", 2}, {"-3", 1}});
+  }
+
+  TEST_CASE("parse_class_weight: what is wrong with a map is told") {
+    struct Case {
+      std::string text;
+      std::string_view said;
+    };
+    for (const Case& c : {Case{"cat=-1", "the weight of \"cat\" is \"-1\""},
+                          {"cat=inf", "the weight of \"cat\" is \"inf\""},
+                          {"{'cat': nan}", "the weight of \"cat\" is \"nan\""},
+                          {"{'cat': None}", "the weight of \"cat\" is \"None\""},
+                          {"dog=1,cat=heavy", "the weight of \"cat\" is \"heavy\""},
+                          {"cat=1,cat=2", "\"cat\" has two weights"},
+                          {"{1: 1, 1.0: 2}", "\"1\" has two weights"},
+                          {"cat", "this is neither"},
+                          {"1,2", "this is neither"},
+                          {"{'cat'}", "this is neither"},
+                          {"{'cat': 1", "this is neither"},
+                          {"{'cat': 1, 'dog'}", "this is neither"},
+                          {"{'cat': [1, 2]}", "this is neither"},
+                          {"[1, 2]", "this is neither"}}) {
+      CAPTURE(c.text);
+      check_contains(test::user_error_of([&] { parse_class_weight(c.text); }),
+                     {"class_weight: found \"", "expected balanced", c.said, "Correct the value."});
+      check_contains(user_error({{"class_weight", c.text}}),
+                     {"Hyperparameter class_weight in hyperparameters.json: found \"", c.said,
+                      "Correct the value, or leave it out."});
+    }
+    const std::string long_label(2000, 'x');
+    check_contains(user_error({{"class_weight", long_label + "=-1"}}), {"is \"-1\""});
+  }
+
   TEST_CASE("Hyperparameters: a long value is cut in the message") {
     const std::string text = user_error({{"epochs", std::string(2500, 'x')}});
     check_contains(text, {"Hyperparameter epochs", "xxx...\"", "integer"});
@@ -227,8 +470,12 @@ TEST_SUITE("runtime/sagemaker") {
     check_contains(user_error({{"bacth-size", "5"}, {"learningrate", "1"}}),
                    {"Unknown hyperparameters", "\"bacth-size\" (did you mean batch_size?)",
                     "\"learningrate\" (did you mean learning_rate?)"});
-    check_contains(user_error({{"momentum", "0.9"}}),
-                   {"\"momentum\"", "Known are epochs, batch_size, learning_rate", "num_threads"});
+    check_contains(user_error({{"zzz", "0.9"}}),
+                   {"\"zzz\"", "Known are dense_hidden, activation, kernel_initializer",
+                    "num_threads. Correct"});
+    check_contains(
+        user_error({{"lr", "0.9"}, {"random-state", "1"}}),
+        {"\"lr\" (did you mean learning_rate?)", "\"random-state\" (did you mean seed?)"});
     check_contains(user_error({}, {{"epoch", "5"}}),
                    {"on the command line", "did you mean epochs?"});
   }
@@ -238,7 +485,14 @@ TEST_SUITE("runtime/sagemaker") {
     for (int i = 0; i < 100; ++i) {
       file[std::string(250, 'x') + std::to_string(i)] = "1";
     }
-    check_contains(user_error(file), {"xxx...", "95 more", "Known are"});
+    check_contains(user_error(file), {"xxx...", "95 more", "mlp --help shows the 40 known ones"});
+    file.clear();
+    for (int i = 0; i < 5; ++i) {
+      std::string name;
+      for (int j = 0; j < 61; ++j) name += "\U0001F600";
+      file[name + std::to_string(i)] = "1";
+    }
+    check_contains(user_error(file), {"\U0001F600...", "4 more", "mlp --help shows the"});
   }
 
   TEST_CASE("Hyperparameters: where not strict, unknown names in the file become a note") {
@@ -301,43 +555,87 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK_FALSE(tuning_objective({{"epochs", "5"}}));
   }
 
-  TEST_CASE("to_json: all values in use in the table's order, num_threads only where given") {
+  TEST_CASE(
+      "to_json: all values in use in the table's order, those without default only where given") {
     CHECK(to_json(parse({{"target", "price"}, {"dense_hidden", "[8, 4]"}})).dump() ==
-          R"({"epochs":5,"batch_size":64,"learning_rate":0.01,"drop_rate":0.2,)"
-          R"("dense_hidden":[8,4],"task":"auto","target":"price","header":"auto",)"
-          R"("scaling":"auto","scale_target":true,"validation_split":0.0,"seed":0})");
-    CHECK(to_json(parse({{"num_threads", "2"}}))["num_threads"] == 2);
+          R"({"dense_hidden":[8,4],"activation":"relu","kernel_initializer":"glorot_uniform",)"
+          R"("drop_rate":0.2,"task":"auto","target":["price"],"weight_column":"",)"
+          R"("header":"auto","scaling":"auto","scale_target":true,"validation_split":0.0,)"
+          R"("loss":"auto","huber_delta":1.0,"label_smoothing":0.0,"class_weight":"",)"
+          R"("optimizer":"adam","learning_rate":0.01,"batch_size":64,"momentum":0.0,)"
+          R"("nesterov":false,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-07,)"
+          R"("schedule":"constant","warmup_epochs":0.0,"cosine_alpha":0.0,)"
+          R"("decay_epochs":10.0,"decay_rate":0.1,"epochs":5,)"
+          R"("early_stopping_metric":"val_loss","early_stopping_min_delta":0.0,)"
+          R"("eval_metrics":[],"top_k":5,"metric_style":"keras","seed":0})");
+    const ordered_json given = to_json(
+        parse({{"num_threads", "2"}, {"weight_decay", "0"}, {"early_stopping_patience", "0"}}));
+    CHECK(given["num_threads"] == 2);
+    CHECK(given["weight_decay"] == 0.0);
+    CHECK(given["early_stopping_patience"] == 0);
   }
 
   TEST_CASE("to_json: what it writes is read back to the same values") {
-    const ordered_json values = to_json(
-        parse({{"learning_rate", "1e-7"}, {"dense_hidden", "[8, 4]"}, {"scale_target", "False"}}));
+    const ordered_json values = to_json(parse({{"learning_rate", "1e-7"},
+                                               {"dense_hidden", "[8, 4]"},
+                                               {"scale_target", "False"},
+                                               {"target", R"(["a, b", "it's [c]"])"},
+                                               {"eval_metrics", "auc"},
+                                               {"class_weight", "{'cat': 2, 1: 0.5}"},
+                                               {"weight_decay", "1e-5"},
+                                               {"activation", "swish"},
+                                               {"max_runtime_seconds", "60"}}));
     HyperparameterValues file;
     for (const auto& [name, value] : values.items()) file[name] = value;
-    CHECK(to_json(parse(file)) == values);
+    std::vector<std::string> notes;
+    CHECK(to_json(parse_hyperparameters(file, {}, notes)) == values);
   }
 
   TEST_CASE("describe_hyperparameters: each has all that a user asks for") {
     const ordered_json all = describe_hyperparameters();
-    CHECK(all.size() == 13);
+    CHECK(all.size() == 40);
+    std::vector<std::string> groups;
     for (const ordered_json& entry : all) {
       CAPTURE(entry.dump());
       CHECK(entry["name"].is_string());
+      const std::string group = entry["group"];
+      if (groups.empty() || groups.back() != group) groups.push_back(group);
       CHECK(entry["type"].is_string());
       CHECK(entry.contains("default"));
       CHECK(entry["help"].get<std::string>().ends_with('.'));
       CHECK(entry["tunable"].is_boolean());
       CHECK(entry.contains("tuning_range") == entry["tunable"].get<bool>());
-      CHECK(entry.contains("scaling") == entry["tunable"].get<bool>());
+      const bool is_range = entry.contains("tuning_range") && entry["tuning_range"].contains("min");
+      CHECK(entry.contains("scaling") == is_range);
     }
-    CHECK(all[0].dump() ==
-          R"({"name":"epochs","type":"integer","range":{"min":1,"max":1000000000},"default":5,)"
-          R"("help":"Passes over the training rows.","tunable":true,)"
-          R"("tuning_range":{"min":50,"max":200},"scaling":"Linear"})");
-    CHECK(all[2]["range"].dump() == R"({"exclusive_min":0.0})");
-    CHECK(all[2]["scaling"] == "Logarithmic");
-    CHECK(all[5]["choices"].dump() == R"(["auto","classification","regression"])");
-    CHECK(all[12]["default"].is_null());
+    CHECK(groups == std::vector<std::string>{"network", "data", "loss", "optimizer", "stopping",
+                                             "metrics", "run"});
+    const auto text = [&all](std::string_view name) {
+      const auto found = std::ranges::find(
+          all, name, [](const auto& entry) { return entry["name"].template get<std::string>(); });
+      return found->dump();
+    };
+    CHECK(text("epochs") == R"({"name":"epochs","group":"stopping","type":"integer",)"
+                            R"("range":{"min":1,"max":1000000000},"default":5,)"
+                            R"("help":"Passes over the training rows.","tunable":true,)"
+                            R"("tuning_range":{"min":50,"max":200},"scaling":"Linear"})");
+    CHECK(text("activation") ==
+          R"({"name":"activation","group":"network","type":"choice",)"
+          R"("choices":["relu","tanh","sigmoid","gelu","selu","elu","leaky_relu","silu"],)"
+          R"("aliases":{"swish":"silu"},"default":"relu",)"
+          R"("help":"Activation of the hidden layers.","tunable":true,)"
+          R"("tuning_range":{"values":["relu","tanh","gelu","silu"]}})");
+    CHECK(text("label_smoothing") ==
+          R"({"name":"label_smoothing","group":"loss","type":"float",)"
+          R"("range":{"min":0.0,"exclusive_max":1.0},"default":0.0,)"
+          R"("help":"Share of each label's probability that the cross-entropy spreads over all )"
+          R"(labels.","tunable":true,"tuning_range":{"min":0.0,"max":0.2},"scaling":"Linear",)"
+          R"("tuning_tasks":["classification","binary","multilabel"]})");
+    CHECK(text("global_clipnorm") ==
+          R"({"name":"global_clipnorm","group":"optimizer","type":"float",)"
+          R"("range":{"exclusive_min":0.0},"default":null,)"
+          R"("help":"Largest norm of all gradients together, to which they are scaled down; )"
+          R"(not given: no clipping.","tunable":false})");
   }
 
   TEST_CASE("describe_hyperparameters: defaults and ends of the tuning ranges are accepted") {
@@ -345,11 +643,16 @@ TEST_SUITE("runtime/sagemaker") {
       const std::string name = entry["name"];
       CAPTURE(name);
       std::vector<json> values = {json(entry["default"])};
-      if (entry["tunable"].get<bool>()) {
-        values.emplace_back(entry["tuning_range"]["min"]);
-        values.emplace_back(entry["tuning_range"]["max"]);
+      for (const ordered_json& end : entry.value("tuning_range", ordered_json::object())) {
+        if (!end.is_array()) values.emplace_back(end);
+        for (const ordered_json& value : end.is_array() ? end : ordered_json::array()) {
+          values.emplace_back(value);
+        }
       }
-      for (const json& value : values) CHECK_NOTHROW(parse({{name, value}}));
+      for (const json& value : values) {
+        std::vector<std::string> notes;
+        CHECK_NOTHROW(parse_hyperparameters({{name, value}}, {}, notes));
+      }
     }
   }
 }
