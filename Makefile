@@ -72,6 +72,12 @@ clang: setup ## Compiles all with clang, warnings as errors
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
 
+.PHONY: docs
+docs: build ## Writes the pages of docs that the program prints
+	@for page in hyperparameters metrics; do \
+	  build/release/bin/mlp describe --format markdown --page $$page >build/$$page.md && mv build/$$page.md docs; \
+	done
+
 .PHONY: format format-check tidy layers
 format: ## Formats the sources
 	@tools/install lint

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cxxopts.hpp>
+#include <span>
+#include <string_view>
 
 #include "runtime/sagemaker/hyperparameters.h"
 
@@ -12,7 +15,7 @@ namespace {
 
 struct Option {
   const char* name;
-  const char* placeholder;
+  const char* placeholder;  // empty: a flag, which takes no value
   const char* help;
 };
 
@@ -25,6 +28,7 @@ constexpr Option kTrainOptions[] = {
     {"test", "DIR", "rows that judge the final model [SM_CHANNEL_TEST, /opt/ml/input/data/test]"},
     {"model_dir", "DIR", "where model.h5 goes [SM_MODEL_DIR, /opt/ml/model, ./model]"},
     {"output_dir", "DIR", "where reports go [SM_OUTPUT_DATA_DIR, /opt/ml/output/data, ./output]"},
+    {"check", "", "only check the settings and the data, show what would be trained, and end"},
 };
 
 constexpr Option kPredictOptions[] = {
@@ -35,6 +39,27 @@ constexpr Option kPredictOptions[] = {
     {"label_size", "0|1", "1: the CSV's first column is the label, to be left out [0]"},
     {"array", "NAME", "which array of the .npz [x, else x_test, else the only one]"},
 };
+
+constexpr Option kDescribeOptions[] = {
+    {"format", "FORMAT",
+     "json; v2 or v3: Python to paste, of SageMaker's SDK; tuner: JSON for "
+     "CreateHyperParameterTuningJob; markdown [json]"},
+    {"page", "PAGE", "of markdown: hyperparameters or metrics [hyperparameters]"},
+    {"task", "TASK",
+     "only what is for classification, binary, multilabel or regression [all tasks]"},
+    {"eval_metrics", "LIST", "with the metrics that the hyperparameter eval_metrics names"},
+    {"metric_style", "STYLE", "of the metrics' lines: keras, xgboost or sagemaker [keras]"},
+};
+
+constexpr std::size_t kHelpColumn = 30;  // where the text on an option begins
+
+bool is_flag(const Option& option) { return option.placeholder[0] == '\0'; }
+
+bool is_flag_of_train(std::string_view name) {
+  return std::ranges::any_of(kTrainOptions, [name](const Option& option) {
+    return is_flag(option) && name == option.name;
+  });
+}
 
 std::string normalized_argument(const std::string& argument) {
   if (!argument.starts_with("--")) return argument;
@@ -53,7 +78,10 @@ std::vector<std::string> hyperparameter_names() {
 void add_options(cxxopts::Options& parser, const std::string& group,
                  std::span<const Option> options) {
   for (const Option& option : options) {
-    parser.add_options(group)(option.name, option.help, cxxopts::value<std::string>(),
+    parser.add_options(group)(option.name, option.help,
+                              is_flag(option)
+                                  ? cxxopts::value<std::string>()->implicit_value("true")
+                                  : cxxopts::value<std::string>(),
                               option.placeholder);
   }
 }
@@ -68,6 +96,8 @@ cxxopts::Options make_parser(const std::string& command) {
     }
   } else if (command == "predict") {
     add_options(parser, "predict", kPredictOptions);
+  } else if (command == "describe") {
+    add_options(parser, "describe", kDescribeOptions);
   }
   return parser;
 }
@@ -79,14 +109,40 @@ std::string default_text(const nlohmann::ordered_json& entry) {
   if (found->is_string()) return found->get<std::string>();
   if (!found->is_array()) return found->dump();
   std::string text;
-  for (const auto& item : *found) text += (text.empty() ? "" : ",") + item.dump();
+  for (const auto& item : *found) {
+    if (!text.empty()) text += ',';
+    text += item.is_string() ? item.get<std::string>() : item.dump();
+  }
   return text;
+}
+
+void append_line(std::string& text, const std::string& option, const std::string& help) {
+  text += fmt::format("  {:<{}}{}\n", option, kHelpColumn - 2, help);
 }
 
 void append_options(std::string& text, std::span<const Option> options) {
   for (const Option& option : options) {
-    text += fmt::format("  {:<26}{}\n", fmt::format("--{} {}", option.name, option.placeholder),
-                        option.help);
+    append_line(
+        text, fmt::format("--{}{}{}", option.name, is_flag(option) ? "" : " ", option.placeholder),
+        option.help);
+  }
+}
+
+// All hyperparameters, each group under a heading.
+void append_hyperparameters(std::string& text) {
+  std::string group;
+  for (const auto& entry : describe_hyperparameters()) {
+    if (entry["group"] != group) {
+      group = entry["group"];
+      text += fmt::format("\n  {}:\n", group);
+    }
+    std::string help = entry["help"];
+    if (entry.contains("choices")) {
+      help += fmt::format(" {}", fmt::join(entry["choices"].get<std::vector<std::string>>(), "|"));
+    }
+    const std::string value = default_text(entry);
+    if (!value.empty()) help += fmt::format(" [{}]", value);
+    append_line(text, "--" + entry["name"].get<std::string>(), help);
   }
 }
 
@@ -132,6 +188,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         const bool tunes = line.command == "train" &&
                            std::find(hyperparameters.begin(), hyperparameters.end(), pair.key()) !=
                                hyperparameters.end();
+        if (is_flag_of_train(pair.key()) && pair.value() != "true") {
+          throw UsageError(
+              fmt::format("mlp {}: --{} takes no value, but found \"{}\". Leave it out.",
+                          line.command, pair.key(), pair.value()));
+        }
         (tunes ? line.hyperparameters : line.options)[pair.key()] = pair.value();
       }
       const std::vector<std::string>& rest = result.unmatched();
@@ -165,7 +226,7 @@ std::string help_text() {
       "\n"
       "  mlp [train] [options]       train on CSV, .npy or .npz rows; the default\n"
       "  mlp predict --input FILE    print predictions as CSV\n"
-      "  mlp describe                print hyperparameters and metric definitions as JSON\n"
+      "  mlp describe                print hyperparameters and metric definitions\n"
       "  mlp --help | --version\n"
       "\n"
       "In names of options - and _ are alike. An option not given is looked up as shown in "
@@ -174,14 +235,11 @@ std::string help_text() {
       "mlp train\n";
   append_options(text, kTrainOptions);
   text += "\nHyperparameters of mlp train [hyperparameters.json, else the value shown]\n";
-  for (const auto& entry : describe_hyperparameters()) {
-    const std::string value = default_text(entry);
-    text += fmt::format("  {:<26}{}{}\n", "--" + entry["name"].get<std::string>(),
-                        entry["help"].get<std::string>(),
-                        value.empty() ? "" : fmt::format(" [{}]", value));
-  }
+  append_hyperparameters(text);
   text += "\nmlp predict\n";
   append_options(text, kPredictOptions);
+  text += "\nmlp describe\n";
+  append_options(text, kDescribeOptions);
   return text;
 }
 

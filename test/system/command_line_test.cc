@@ -26,8 +26,11 @@ ProgramEnd run_words(Arguments words) { return run_program(native("/", std::move
 
 TEST_SUITE("system/command_line") {
   TEST_CASE("mlp: --help and --version answer on stdout and end with 0") {
-    for (const Arguments& words :
-         {Arguments{"--help"}, {"-h"}, {"train", "--help"}, {"predict", "--help"}}) {
+    for (const Arguments& words : {Arguments{"--help"},
+                                   {"-h"},
+                                   {"train", "--help"},
+                                   {"predict", "--help"},
+                                   {"describe", "-h"}}) {
       const ProgramEnd help = run_words(words);
       CHECK(help.exit_code == 0);
       for (const char* word :
@@ -59,6 +62,107 @@ TEST_SUITE("system/command_line") {
       CHECK(definition["Name"].is_string());
       CHECK(definition["Regex"].is_string());
     }
+  }
+
+  TEST_CASE("mlp --help: shows each hyperparameter once, with its choices and default") {
+    const std::vector<std::string> lines = lines_of(run_words({"--help"}).out);
+    const json description = json::parse(run_words({"describe"}).out);
+    const auto begins_with = [&lines](const std::string& start) {
+      return std::count_if(lines.begin(), lines.end(),
+                           [&](const std::string& line) { return line.starts_with(start); });
+    };
+    for (const json& entry : description["hyperparameters"]) {
+      const std::string name = entry["name"];
+      CAPTURE(name);
+      // Other commands have options of these names.
+      const bool is_shared =
+          name == "header" || name == "task" || name == "eval_metrics" || name == "metric_style";
+      CHECK(begins_with("  --" + name + " ") == (is_shared ? 2 : 1));
+      CHECK(begins_with("  " + entry["group"].get<std::string>() + ":") == 1);
+    }
+    CHECK(begins_with("  --check  ") == 1);
+    CHECK(begins_with("  --optimizer                 Rule") == 1);
+    const auto optimizer = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {
+      return line.starts_with("  --optimizer ");
+    });
+    CHECK(optimizer->ends_with(" adam|adamw|sgd [adam]"));
+  }
+
+  TEST_CASE("mlp describe: a task's ranges are those that make sense for it") {
+    const auto tunable = [](const Arguments& words) {
+      std::vector<std::string> names;
+      Arguments all = {"describe"};
+      all.insert(all.end(), words.begin(), words.end());
+      const json description = json::parse(run_words(all).out);
+      for (const json& entry : description["hyperparameters"]) {
+        CHECK(entry.contains("tuning_range") == entry["tunable"].get<bool>());
+        if (entry["tunable"]) names.push_back(entry["name"]);
+      }
+      return names;
+    };
+    std::vector<std::string> all = tunable({});
+    CHECK(all == std::vector<std::string>{"dense_hidden", "activation", "drop_rate",
+                                          "label_smoothing", "optimizer", "learning_rate",
+                                          "batch_size", "momentum", "weight_decay", "schedule",
+                                          "epochs"});
+    for (const char* task : {"classification", "binary", "multilabel", "auto"}) {
+      CHECK(tunable({"--task", task}) == all);
+    }
+    std::erase(all, "label_smoothing");
+    CHECK(tunable({"--task", "regression"}) == all);
+  }
+
+  TEST_CASE("mlp describe --format v2 and v3: hold every range and metric definition") {
+    const json description = json::parse(run_words({"describe"}).out);
+    for (const char* version : {"v2", "v3"}) {
+      const ProgramEnd end = run_words({"describe", "--format", version});
+      REQUIRE(end.exit_code == 0);
+      CHECK(contains(end.out, "\"epochs\": IntegerParameter(50, 200, scaling_type=\"Linear\"),"));
+      CHECK(contains(end.out,
+                     "\"learning_rate\": ContinuousParameter(0.0001, 0.1, "
+                     "scaling_type=\"Logarithmic\"),"));
+      CHECK(contains(end.out,
+                     "\"optimizer\": CategoricalParameter([\"adam\", \"adamw\", \"sgd\"]),"));
+      CHECK(contains(end.out, "objective_metric_name=\"validation:loss\""));
+      for (const json& entry : description["hyperparameters"]) {
+        CHECK(contains(end.out, "    " + entry["name"].dump() + ": ") == entry["tunable"]);
+      }
+      for (const json& definition : description["metric_definitions"]) {
+        CHECK(contains(end.out, "{\"Name\": " + definition["Name"].dump() + ", \"Regex\": r\"" +
+                                    definition["Regex"].get<std::string>() + "\"},"));
+      }
+    }
+    CHECK(contains(run_words({"describe", "--format", "v2"}).out, "from sagemaker.tuner import"));
+    CHECK(contains(run_words({"describe", "--format", "v3"}).out,
+                   "from sagemaker.core.parameter import"));
+  }
+
+  TEST_CASE("mlp describe --format tuner: values are texts, as the service's API wants them") {
+    const json job = json::parse(run_words({"describe", "--format", "tuner"}).out);
+    const json& ranges = job["ParameterRanges"];
+    CHECK(ranges["IntegerParameterRanges"][0] == json{{"Name", "dense_hidden"},
+                                                      {"MinValue", "32"},
+                                                      {"MaxValue", "512"},
+                                                      {"ScalingType", "Logarithmic"}});
+    CHECK(ranges["IntegerParameterRanges"].size() == 3);
+    CHECK(ranges["ContinuousParameterRanges"][0] == json{{"Name", "drop_rate"},
+                                                         {"MinValue", "0.0"},
+                                                         {"MaxValue", "1.0"},
+                                                         {"ScalingType", "Linear"}});
+    CHECK(ranges["ContinuousParameterRanges"].size() == 5);
+    CHECK(ranges["CategoricalParameterRanges"][1] ==
+          json{{"Name", "optimizer"}, {"Values", {"adam", "adamw", "sgd"}}});
+    CHECK(ranges["CategoricalParameterRanges"].size() == 3);
+    CHECK(job["MetricDefinitions"] ==
+          json::parse(run_words({"describe"}).out)["metric_definitions"]);
+  }
+
+  TEST_CASE("mlp describe --format markdown: is the page in docs, which make docs writes") {
+    const ProgramEnd end = run_words({"describe", "--format", "markdown"});
+    REQUIRE(end.exit_code == 0);
+    CHECK(end.out == read_bytes(fs::path(MLP_SOURCE_DIR) / "docs/hyperparameters.md"));
+    CHECK(run_words({"describe", "--format", "markdown", "--page", "hyperparameters"}).out ==
+          end.out);
   }
 
   TEST_CASE("mlp serve: ends with 2 and says that it is still to come") {
@@ -133,7 +237,23 @@ TEST_SUITE("system/command_line") {
                           {{"predict", "rows.csv"}, "unexpected argument \"rows.csv\""},
                           {{"predict", "--epochs", "2"}, "--epochs"},
                           {{"predict", "--input", "rows.csv", "--label_size", "2"}, nullptr},
-                          {{"describe", "all"}, "unexpected argument \"all\""}}) {
+                          {{"train", "--check=false"}, "--check takes no value"},
+                          {{"train", "--check", "true"}, "unexpected argument \"true\""},
+                          {{"train", "--check="}, "--check takes no value"},
+                          {{"predict", "--check"}, "unexpected argument \"--check\""},
+                          {{"describe", "all"}, "unexpected argument \"all\""},
+                          {{"describe", "--formt", "v2"}, "unexpected argument \"--formt\""},
+                          {{"describe", "--format"}, "format"},
+                          {{"describe", "--format", "v4"},
+                           "--format is one of json, v2, v3, tuner, markdown, but found \"v4\""},
+                          {{"describe", "--format", "markdown", "--page", "all"},
+                           "--page is one of hyperparameters, metrics, but found \"all\""},
+                          {{"describe", "--page", "metrics"}, "--format markdown only"},
+                          {{"describe", "--task", "clustering"},
+                           "found \"clustering\", expected one of auto, classification"},
+                          {{"describe", "--eval_metrics", "[auc"}, "expected a name, or a list"},
+                          {{"describe", "--metric-style", "csv"},
+                           "found \"csv\", expected one of keras, xgboost, sagemaker"}}) {
       CAPTURE(c.words.back());
       // In a folder without data, so that nothing is trained by mistake.
       const TempDirectory folder;
