@@ -132,7 +132,7 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   TrainingData data;
   ReadOptions options;
   options.header = header_choice(hyperparameters.header);
-  options.target = hyperparameters.target.empty() ? "" : hyperparameters.target.front();
+  options.targets = hyperparameters.target;
   options.poll = poll;
   const auto read = [&](const Channel& channel, ChannelRole role) {
     options.content_type = channel.content_type;

@@ -53,7 +53,8 @@ PredictInputOptions input_options(const CommandLine& line, const Schema& schema)
   PredictInputOptions options;
   options.row_shape = schema.row_shape;
   options.feature_names = schema.feature_names;
-  if (!schema.target_names.empty()) options.target_name = schema.target_names[0];
+  options.target_names = schema.target_names;
+  options.weight_name = schema.weight_name;
   options.array = line.option("array").value_or("");
   const std::string label_size = line.option("label_size").value_or("0");
   if (label_size != "0" && label_size != "1") {

@@ -8,9 +8,8 @@
 
 namespace mlp {
 
-// The target column as a file holds it. Numbers as long as every field is one, else the text of
-// each field as it stood; at most one of the two vectors is filled. Both are empty where the rows
-// have no target.
+// One target column as a file holds it. Numbers as long as every field is one, else the text of
+// each field as it stood; at most one of the two vectors is filled.
 struct RawTargets {
   std::vector<double> numbers;
   std::vector<std::string> text;
@@ -24,9 +23,11 @@ struct Table {
   std::string source;                      // what messages call it: a file, or several
   std::vector<std::size_t> row_shape;      // {28, 28} for images, {8} for eight columns
   std::vector<std::string> feature_names;  // one per feature, or empty where the format names none
-  std::string target_name;                 // empty where the format names none
+  std::vector<std::string> target_names;   // one per target column, or empty like feature_names
+  std::string weight_name;                 // of the column of weights; empty where there is no name
   Features features;                       // product of row_shape wide
-  RawTargets targets;                      // as many as rows, or none
+  std::vector<RawTargets> targets;  // one per target column, each with a value per row; or none
+  std::vector<float> weights;       // one per row, finite and not negative; or none
 
   std::size_t rows() const { return features.rows(); }
 };

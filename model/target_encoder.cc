@@ -44,9 +44,9 @@ std::vector<double> distinct(const std::vector<double>& numbers, std::size_t mos
 }
 
 std::string target_of(const Table& table) {
-  return table.target_name.empty()
+  return table.target_names.empty()
              ? fmt::format("{}: the target", table.source)
-             : fmt::format("{}: the target \"{}\"", table.source, table.target_name);
+             : fmt::format("{}: the target \"{}\"", table.source, table.target_names[0]);
 }
 
 std::string label_list(const std::vector<std::string>& labels) {
@@ -62,15 +62,15 @@ std::string label_list(const std::vector<std::string>& labels) {
 void fit_classes(const Table& table, Schema& schema) {
   schema.task = Task::kClassification;
   schema.labels.clear();
-  if (!table.targets.text.empty()) {
+  if (!table.targets.at(0).text.empty()) {
     schema.labels_are_text = true;
-    schema.labels = table.targets.text;
+    schema.labels = table.targets.at(0).text;
     std::sort(schema.labels.begin(), schema.labels.end());
     schema.labels.erase(std::unique(schema.labels.begin(), schema.labels.end()),
                         schema.labels.end());
   } else {
     schema.labels_are_text = false;
-    std::vector<double> numbers = table.targets.numbers;
+    std::vector<double> numbers = table.targets.at(0).numbers;
     const auto doubtful = std::find_if(numbers.begin(), numbers.end(), [](double number) {
       return std::fabs(number) >= kFirstDoubtfulInteger;
     });
@@ -89,19 +89,19 @@ void fit_classes(const Table& table, Schema& schema) {
         fmt::format("{} is \"{}\" in all {} rows. A classifier needs rows of at least two classes: "
                     "add rows of another "
                     "class, or check which column is the target.",
-                    target_of(table), schema.labels[0].substr(0, 100), table.targets.size()));
+                    target_of(table), schema.labels[0].substr(0, 100), table.targets.at(0).size()));
   }
 }
 
 void fit_regression(const Table& table, Schema& schema) {
-  if (!table.targets.text.empty()) {
+  if (!table.targets.at(0).text.empty()) {
     const auto is_number = [](const std::string& field) {
       double value = 0;
       const char* const end = field.data() + field.size();
       const auto [rest, error] = std::from_chars(field.data(), end, value);
       return error == std::errc() && rest == end;
     };
-    const std::vector<std::string>& text = table.targets.text;
+    const std::vector<std::string>& text = table.targets.at(0).text;
     const auto found = std::find_if_not(text.begin(), text.end(), is_number);
     if (found == text.end()) {
       throw UserError(
@@ -122,31 +122,30 @@ void fit_regression(const Table& table, Schema& schema) {
 }  // namespace
 
 void fit_targets(const Table& table, TaskChoice choice, Schema& schema) {
-  schema.target_names.clear();
-  if (!table.target_name.empty()) schema.target_names.push_back(table.target_name);
-  const bool is_text = !table.targets.text.empty();
+  schema.target_names = table.target_names;
+  const bool is_text = !table.targets.at(0).text.empty();
   if (choice == TaskChoice::kAuto) {
-    const bool few_integers =
-        !is_text && !first_fraction(table.targets.numbers) &&
-        distinct(table.targets.numbers, kMostAutomaticClasses).size() <= kMostAutomaticClasses;
+    const bool few_integers = !is_text && !first_fraction(table.targets.at(0).numbers) &&
+                              distinct(table.targets.at(0).numbers, kMostAutomaticClasses).size() <=
+                                  kMostAutomaticClasses;
     choice = is_text || few_integers ? TaskChoice::kClassification : TaskChoice::kRegression;
   }
   if (choice == TaskChoice::kRegression) {
     fit_regression(table, schema);
     return;
   }
-  if (const auto row = first_fraction(table.targets.numbers)) {
+  if (const auto row = first_fraction(table.targets.at(0).numbers)) {
     throw UserError(fmt::format(
         "{} is {} in row {}, but task=classification needs labels that are integers or text. Set "
         "task=regression, or check which column is the target.",
-        target_of(table), table.targets.numbers[*row], *row + 1));
+        target_of(table), table.targets.at(0).numbers[*row], *row + 1));
   }
   fit_classes(table, schema);
 }
 
 EncodedTargets encode_targets(const Table& table, const Schema& schema) {
   EncodedTargets encoded;
-  const RawTargets& targets = table.targets;
+  const RawTargets& targets = table.targets.at(0);
   const std::size_t rows = targets.size();
   if (schema.task == Task::kRegression) {
     if (!targets.text.empty()) {

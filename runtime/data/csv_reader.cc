@@ -15,8 +15,8 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kTarget = std::numeric_limits<std::size_t>::max();
-constexpr std::size_t kDropped = kTarget - 1;
+constexpr std::size_t kWeight = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kDropped = kWeight - 1;
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -134,14 +134,33 @@ void check_header(const std::string& file, const std::vector<std::string>& names
 
 }  // namespace
 
-CsvReader::CsvReader(std::vector<Opener> files, Header header, std::string target)
-    : files_(std::move(files)), header_(header), target_(std::move(target)) {}
+CsvReader::CsvReader(std::vector<Opener> files, Header header, std::vector<std::string> targets,
+                     std::string weight_column)
+    : files_(std::move(files)),
+      header_(header),
+      targets_(std::move(targets)),
+      weight_column_(std::move(weight_column)) {
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& target : targets_) {
+    if (seen.insert(target).second) continue;
+    throw UserError(
+        fmt::format("The hyperparameter target names the column {} twice. Expected a different "
+                    "column for each target: remove one of the two.",
+                    in_quotes(target)));
+  }
+  if (!weight_column_.empty() && seen.contains(weight_column_)) {
+    throw UserError(fmt::format(
+        "The hyperparameters target and weight_column both name the column {}. Expected "
+        "different columns: correct one of them.",
+        in_quotes(weight_column_)));
+  }
+}
 
 CsvReader::CsvReader(Opener file, PredictInputOptions options)
     : files_{std::move(file)}, header_(options.header), prediction_(std::move(options)) {}
 
 std::size_t CsvReader::read(Table& table, std::size_t limit) {
-  if (table.targets.empty()) {
+  if (table.rows() == 0) {
     target_text_.clear();
     target_ends_.clear();
   }
@@ -196,54 +215,92 @@ bool CsvReader::open_next() {
 // Decides what each column of a file with targets is, by its first line.
 void CsvReader::plan_training(const std::vector<std::string>& first_line) {
   const std::string& file = lines_->name();
-  const bool has_header =
-      header_ == Header::kYes ||
-      (header_ == Header::kAuto && (!target_.empty() || none_is_number(first_line)));
-  if (!has_header && !target_.empty()) {
+  const bool has_names = !targets_.empty() || !weight_column_.empty();
+  const bool has_header = header_ == Header::kYes ||
+                          (header_ == Header::kAuto && (has_names || none_is_number(first_line)));
+  if (!has_header && !targets_.empty()) {
     throw UserError(
         fmt::format("{}: the hyperparameter target names the column {}, but header is false, so "
                     "the file names no columns. Set header to true or auto, or remove target: then "
                     "the first column is the target.",
-                    file, in_quotes(target_)));
+                    file, in_quotes(targets_[0])));
   }
-  if (has_header && target_.empty()) {
-    throw UserError(
-        fmt::format("{}: line 1 is a header, so the target has to be chosen by name. Set the "
-                    "hyperparameter target to one of the columns: {}. If line 1 is a row, set "
-                    "header to false.{}",
-                    file, listed(first_line), other_separator(first_line)));
+  if (!has_header && !weight_column_.empty()) {
+    throw UserError(fmt::format(
+        "{}: the hyperparameter weight_column names the column {}, but header is false, "
+        "so the file names no columns. Add a header and set header to true or auto, or "
+        "remove weight_column.",
+        file, in_quotes(weight_column_)));
   }
-  std::size_t target_column = 0;
+  if (has_header && targets_.empty()) {
+    throw UserError(fmt::format(
+        "{}: line 1 is {}, so the target has to be chosen by name. Set the "
+        "hyperparameter target to one of the columns: {}. If line 1 is a row, {}.{}",
+        file,
+        weight_column_.empty() ? "a header" : "taken for a header, as weight_column is a name",
+        listed(first_line), weight_column_.empty() ? "set header to false" : "remove weight_column",
+        other_separator(first_line)));
+  }
+  std::vector<std::size_t> target_columns;
+  std::size_t weight_column = first_line.size();
   if (has_header) {
-    target_column = index_of(first_line, target_);
-    if (target_column == first_line.size()) {
-      const bool is_row = !none_is_number(first_line);
-      throw UserError(fmt::format(
-          "{}: no column is named {}, as the hyperparameter target asks.{} The columns in line 1 "
-          "are {}.{}{}",
-          file, in_quotes(target_), did_you_mean(target_, first_line), listed(first_line),
-          is_row ? " If line 1 is a row, remove target: then the first column is the target." : "",
-          other_separator(first_line)));
+    for (const std::string& target : targets_) {
+      target_columns.push_back(column_of(target, "target", first_line));
+    }
+    if (!weight_column_.empty()) {
+      weight_column = column_of(weight_column_, "weight_column", first_line);
     }
     check_header(file, first_line);
     columns_ = first_line;
+  } else {
+    target_columns.push_back(0);
   }
   if (next_file_ > 0) {
     compare_with_first_file(first_line.size());
     return;
   }
-  if (first_line.size() < 2) {
+  target_count_ = target_columns.size();
+  width_ = first_line.size() - target_count_ - (weight_column_.empty() ? 0 : 1);
+  if (width_ == 0) {
+    const std::string found =
+        first_line.size() == 1
+            ? "a single column"
+            : fmt::format("{} columns, none of which is a feature", first_line.size());
     throw UserError(
-        fmt::format("{}, line 1: found a single column. Expected the target and at least one "
-                    "feature, separated by commas.{}",
-                    file, other_separator(first_line)));
+        fmt::format("{}, line 1: found {}. Expected the target and at least one feature, separated "
+                    "by commas.{}",
+                    file, found, other_separator(first_line)));
   }
   slots_.clear();
-  width_ = 0;
+  std::size_t feature = 0;
   for (std::size_t i = 0; i < first_line.size(); ++i) {
-    slots_.push_back(i == target_column ? kTarget : width_++);
-    if (has_header && i != target_column) feature_names_.push_back(first_line[i]);
+    const auto target = std::find(target_columns.begin(), target_columns.end(), i);
+    if (target != target_columns.end()) {
+      slots_.push_back(width_ + static_cast<std::size_t>(target - target_columns.begin()));
+    } else if (i == weight_column) {
+      slots_.push_back(kWeight);
+    } else {
+      slots_.push_back(feature++);
+      if (has_header) feature_names_.push_back(first_line[i]);
+    }
   }
+}
+
+// The column that a hyperparameter names.
+std::size_t CsvReader::column_of(const std::string& name, std::string_view hyperparameter,
+                                 const std::vector<std::string>& names) const {
+  const std::size_t column = index_of(names, name);
+  if (column < names.size()) return column;
+  const std::string_view otherwise =
+      none_is_number(names)        ? ""
+      : hyperparameter == "target" ? " If line 1 is a row, remove target: then the first column is "
+                                     "the target."
+                                   : " If line 1 is a row, add a header.";
+  throw UserError(fmt::format(
+      "{}: no column is named {}, as the hyperparameter {} asks.{} The columns in line 1 are "
+      "{}.{}{}",
+      lines_->name(), in_quotes(name), hyperparameter, did_you_mean(name, names), listed(names),
+      otherwise, other_separator(names)));
 }
 
 void CsvReader::compare_with_first_file(std::size_t columns) const {
@@ -319,7 +376,8 @@ void CsvReader::plan_header_of_prediction(const std::vector<std::string>& names)
     const std::size_t feature = index_of(known, names[i]);
     if (feature < known.size()) {
       slots_.push_back(feature);
-    } else if ((!prediction_->target_name.empty() && names[i] == prediction_->target_name) ||
+    } else if (index_of(prediction_->target_names, names[i]) < prediction_->target_names.size() ||
+               (!prediction_->weight_name.empty() && names[i] == prediction_->weight_name) ||
                (i == 0 && prediction_->first_column_is_target)) {
       slots_.push_back(kDropped);
     } else {
@@ -344,7 +402,9 @@ void CsvReader::describe(Table& table) const {
     table.row_shape = {width_};
     if (prediction_) table.row_shape = prediction_->row_shape;
     table.feature_names = feature_names_;
-    table.target_name = target_;
+    table.target_names = targets_;
+    table.weight_name = weight_column_;
+    table.targets.resize(target_count_);
     table.features.type = FeatureType::kFloat32;
     table.features.width = width_;
   }
@@ -380,7 +440,11 @@ void CsvReader::read_row(std::string_view line, Table& table) {
                         "supported.",
                         place(column), in_quotes(field.text)));
       }
-      if (slot == kTarget) add_target(field.text, column, table.targets);
+      if (slot == kWeight) {
+        table.weights.push_back(parse_weight(field.text, column));
+      } else if (slot != kDropped) {
+        add_target(field.text, column, table.targets[slot - width_]);
+      }
       p = field.end;
     }
     if (p == last) {
@@ -453,6 +517,16 @@ void CsvReader::add_target(std::string_view text, std::size_t column, RawTargets
                     "drop the row.",
                     place(column), in_quotes(text)));
   }
+  if (target_count_ > 1) {
+    if (status != NumberStatus::kNumber) {
+      throw UserError(
+          fmt::format("{}: the target is {}, which is no number. Several targets need numbers: "
+                      "correct it, or choose this column as the only target.",
+                      place(column), in_quotes(text)));
+    }
+    targets.numbers.push_back(value);
+    return;
+  }
   if (targets.text.empty() && status == NumberStatus::kNumber) {
     targets.numbers.push_back(value);
     target_text_ += text;
@@ -474,6 +548,17 @@ void CsvReader::add_target(std::string_view text, std::size_t column, RawTargets
     target_ends_ = {};
   }
   targets.text.emplace_back(text);
+}
+
+float CsvReader::parse_weight(std::string_view text, std::size_t column) const {
+  float value = 0;
+  if (parse_number(trimmed(text), value) != NumberStatus::kNumber || value < 0) {
+    throw UserError(fmt::format(
+        "{}: the row's weight is {}. Expected a number from 0 to 3.4e38 in each row: correct it or "
+        "drop the row.",
+        place(column), text.empty() ? "missing" : in_quotes(text)));
+  }
+  return value;
 }
 
 std::string CsvReader::place(std::size_t column) const {

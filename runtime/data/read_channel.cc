@@ -151,7 +151,7 @@ Table read_csv(const std::vector<ChannelFile>& files, const ReadOptions& options
   for (const ChannelFile& file : files) {
     openers.push_back([file] { return file_source(file.path, file.name); });
   }
-  CsvReader reader(std::move(openers), options.header, options.target);
+  CsvReader reader(std::move(openers), options.header, options.targets, options.weight_column);
   constexpr std::size_t kValuesPerPoll = 1 << 19;  // some MB of text
   Table table;
   std::size_t limit = 1;  // until the width is known
@@ -257,7 +257,7 @@ Table read_pair(const ArrayBundle& bundle, const Pair& pair, const std::function
   table.source = bundle.name;
   table.row_shape = x_header.row_shape();
   table.features = read_features(x, x_header, poll);
-  table.targets = read_targets(*y, y_header, poll);
+  table.targets.push_back(read_targets(*y, y_header, poll));
   return table;
 }
 
@@ -282,17 +282,19 @@ void append(Table& table, Table&& more) {
                     more.source, type_name(more), shape_text(more.row_shape), table.source,
                     type_name(table), shape_text(table.row_shape)));
   }
-  if (table.targets.text.empty() != more.targets.text.empty()) {
+  RawTargets& targets = table.targets.at(0);
+  RawTargets& more_targets = more.targets.at(0);
+  if (targets.text.empty() != more_targets.text.empty()) {
     throw UserError(
         fmt::format("{}: the labels are {}, but those of {} are {}. Expected the same in all "
                     "arrays of a channel.",
-                    more.source, more.targets.text.empty() ? "numbers" : "text", table.source,
-                    table.targets.text.empty() ? "numbers" : "text"));
+                    more.source, more_targets.text.empty() ? "numbers" : "text", table.source,
+                    targets.text.empty() ? "numbers" : "text"));
   }
   append(table.features.floats, std::move(more.features.floats));
   append(table.features.bytes, std::move(more.features.bytes));
-  append(table.targets.numbers, std::move(more.targets.numbers));
-  append(table.targets.text, std::move(more.targets.text));
+  append(targets.numbers, std::move(more_targets.numbers));
+  append(targets.text, std::move(more_targets.text));
 }
 
 ChannelRows read_arrays(const fs::path& channel, const std::vector<ChannelFile>& files,

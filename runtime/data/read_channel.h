@@ -12,14 +12,16 @@
 
 namespace mlp {
 
-// Whether the first line of a CSV file names its columns. kAuto: it does if a target name is given,
-// or if no field of it is a number.
+// Whether the first line of a CSV file names its columns. kAuto: it does if a target or the weight
+// column is given by name, or if no field of it is a number.
 enum class Header { kAuto, kYes, kNo };
 
 struct ReadOptions {
   Header header = Header::kAuto;
-  std::string target;        // column name; empty: the first column, in a file without header
-  std::string content_type;  // of the channel; empty: decide by name, then by first bytes
+  std::vector<std::string>
+      targets;                // column names; empty: the first column of files without header
+  std::string weight_column;  // column name; empty: none
+  std::string content_type;   // of the channel; empty: decide by name, then by first bytes
   // Called between chunks, at least every few MB; may throw to stop reading.
   std::function<void()> poll = [] {};
 };
@@ -42,7 +44,8 @@ ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
 struct PredictInputOptions {
   std::vector<std::size_t> row_shape;      // what the model expects
   std::vector<std::string> feature_names;  // as above; may be empty
-  std::string target_name;                 // dropped where a header names it; may be empty
+  std::vector<std::string> target_names;   // dropped where a header names them; may be empty
+  std::string weight_name;                 // likewise
   bool first_column_is_target = false;     // CSV without header that still has its label in front
   Header header = Header::kAuto;
   std::string array;  // of an .npz; empty: x, else x_test, else the only one

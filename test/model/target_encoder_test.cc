@@ -12,15 +12,15 @@ namespace {
 Table with_numbers(std::vector<double> numbers) {
   Table table;
   table.source = "train.csv";
-  table.target_name = "kind";
-  table.targets.numbers = std::move(numbers);
+  table.target_names = {"kind"};
+  table.targets.push_back({.numbers = std::move(numbers), .text = {}});
   return table;
 }
 
 Table with_text(std::vector<std::string> text) {
   Table table;
   table.source = "train.csv";
-  table.targets.text = std::move(text);
+  table.targets.push_back({.numbers = {}, .text = std::move(text)});
   return table;
 }
 

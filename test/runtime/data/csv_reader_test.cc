@@ -26,10 +26,18 @@ Table read_all(CsvReader& reader, std::size_t limit = 3) {
   return table;
 }
 
+Strings names(const std::string& target) { return target.empty() ? Strings() : Strings{target}; }
+
 // Reads `text` as the file a.csv of a training channel.
 Table train(const std::string& text, const std::string& target = "",
             Header header = Header::kAuto) {
-  CsvReader reader({opener("a.csv", text)}, header, target);
+  CsvReader reader({opener("a.csv", text)}, header, names(target), "");
+  return read_all(reader);
+}
+
+Table train_columns(const std::string& text, Strings targets, std::string weight_column = "",
+                    Header header = Header::kAuto) {
+  CsvReader reader({opener("a.csv", text)}, header, std::move(targets), std::move(weight_column));
   return read_all(reader);
 }
 
@@ -39,7 +47,7 @@ Table train_files(const Strings& texts, const std::string& target = "") {
     openers.push_back(
         opener(std::string(1, static_cast<char>('a' + openers.size())) + ".csv", text));
   }
-  CsvReader reader(std::move(openers), Header::kAuto, target);
+  CsvReader reader(std::move(openers), Header::kAuto, names(target), "");
   return read_all(reader);
 }
 
@@ -52,7 +60,7 @@ PredictInputOptions model_of(std::size_t width, Strings names = {}, std::string 
   PredictInputOptions options;
   options.row_shape = {width};
   options.feature_names = std::move(names);
-  options.target_name = std::move(target);
+  if (!target.empty()) options.target_names = {std::move(target)};
   return options;
 }
 
@@ -91,62 +99,159 @@ TEST_SUITE("runtime/data") {
     CHECK(table.source == "a.csv");
     CHECK(table.row_shape == std::vector<std::size_t>{2});
     CHECK(table.features.floats == Floats{0.5F, 1000, -2, 0.25F});
-    CHECK(table.targets.numbers == Doubles{3, 1});
+    CHECK(table.targets.at(0).numbers == Doubles{3, 1});
     CHECK(table.feature_names.empty());
-    CHECK(table.target_name.empty());
+    CHECK(table.target_names.empty());
     CHECK(table.rows() == 2);
   }
 
   TEST_CASE("CsvReader: with a header the target is chosen by name") {
     const Table table = train("a, b ,\"c,\"\"d\"\n1,2,3\n4,5,6\n", "b");
     CHECK(table.feature_names == Strings{"a", "c,\"d"});
-    CHECK(table.target_name == "b");
+    CHECK(table.target_names == Strings{"b"});
     CHECK(table.features.floats == Floats{1, 3, 4, 6});
-    CHECK(table.targets.numbers == Doubles{2, 5});
+    CHECK(table.targets.at(0).numbers == Doubles{2, 5});
+  }
+
+  TEST_CASE("CsvReader: several targets come in the order they are named, weights are no feature") {
+    const std::string text = "a,t,w,u,b\n1,2,0.5,3,4\n5,-6,\" 0 \",7e40,8\n9,1.5,+2,11,12\n";
+    const Table table = train_columns(text, {"u", "t"}, "w");
+    CHECK(table.target_names == Strings{"u", "t"});
+    CHECK(table.weight_name == "w");
+    CHECK(table.feature_names == Strings{"a", "b"});
+    CHECK(table.features.floats == Floats{1, 4, 5, 8, 9, 12});
+    REQUIRE(table.targets.size() == 2);
+    CHECK(table.targets[0].numbers == Doubles{3, 7e40, 11});
+    CHECK(table.targets[1].numbers == Doubles{2, -6, 1.5});
+    CHECK(table.weights == Floats{0.5F, 0, 2});
+  }
+
+  TEST_CASE("CsvReader: a text target may stand beside weights") {
+    const Table table = train_columns("y,w,a\nno,1,2\nyes,3,4\n", {"y"}, "w");
+    CHECK(table.targets.at(0).text == Strings{"no", "yes"});
+    CHECK(table.weights == Floats{1, 3});
+    CHECK(table.row_shape == std::vector<std::size_t>{1});
+    CHECK(train("y,a\n1,2\n", "y").weights.empty());
+  }
+
+  TEST_CASE("CsvReader: several targets are numbers, and text is named by its place") {
+    const std::string text = "a,t,u\n1,2,3\n1,2,red\n";
+    CHECK_THROWS_WITH_AS(
+        train_columns(text, {"t", "u"}),
+        doctest::Contains("a.csv, line 3, column 3 (\"u\"): the target is \"red\""), UserError);
+    CHECK(train_columns(text, {"u"}).targets.at(0).text == Strings{"3", "red"});
+    CHECK_THROWS_WITH_AS(train_columns("a,t,u\n1,,3\n", {"t", "u"}),
+                         doctest::Contains("line 2, column 2 (\"t\"): the target is missing"),
+                         UserError);
+  }
+
+  TEST_CASE("CsvReader: weights that are no weights are named by file, line and column") {
+    for (const char* word : {"", "NA", "nan", "inf", "-1", "-1e-9", "heavy", "1e39", "-inf"}) {
+      CAPTURE(word);
+      const std::string message = message_of(
+          [&] { train_columns(std::string("y,w,a\n1,1,1\n2,") + word + ",3\n", {"y"}, "w"); });
+      CHECK(message.find("a.csv, line 3, column 2 (\"w\"): the row's weight is") == 0);
+      CHECK(message.find("Expected a number from 0") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("CsvReader: target and weight columns that can't be are refused with what there is") {
+    struct Case {
+      const char* text;
+      Strings targets;
+      const char* weight;
+      Header header;
+      const char* words;
+    };
+    for (const Case& c : {
+             Case{"a,b,c\n1,2,3\n",
+                  {"a", "b", "a"},
+                  "",
+                  Header::kAuto,
+                  "names the column \"a\" twice"},
+             Case{"a,b,c\n1,2,3\n", {"a", "b"}, "b", Header::kAuto, "both name the column \"b\""},
+             Case{"a,price,c\n1,2,3\n",
+                  {"a", "prize"},
+                  "",
+                  Header::kAuto,
+                  "no column is named \"prize\", as the hyperparameter target asks. The closest is "
+                  "\"price\""},
+             Case{"a,weight,c\n1,2,3\n",
+                  {"a"},
+                  "wieght",
+                  Header::kAuto,
+                  "no column is named \"wieght\", as the hyperparameter weight_column asks. The "
+                  "closest is \"weight\""},
+             Case{"1,2,3\n", {"a"}, "", Header::kAuto, "If line 1 is a row, remove target"},
+             Case{"1,a,3\n", {"a"}, "w", Header::kAuto, "If line 1 is a row, add a header"},
+             Case{"1,2,3\n",
+                  {},
+                  "w",
+                  Header::kNo,
+                  "weight_column names the column \"w\", but header is false"},
+             Case{"1,2,3\n",
+                  {},
+                  "w",
+                  Header::kAuto,
+                  "taken for a header, as weight_column is a name"},
+             Case{"y,w,a\n1,2,3\n",
+                  {},
+                  "w",
+                  Header::kAuto,
+                  "Set the hyperparameter target to one of"},
+             Case{"y,w\n1,2\n", {"y"}, "w", Header::kAuto, "2 columns, none of which is a feature"},
+         }) {
+      CAPTURE(c.words);
+      const std::string message =
+          message_of([&] { train_columns(c.text, c.targets, c.weight, c.header); });
+      CAPTURE(message);
+      CHECK(message.find(c.words) != std::string::npos);
+    }
   }
 
   TEST_CASE("CsvReader: column names may be numbers where a target is given or header says so") {
-    CHECK(train("0,1,2\n7,8,9\n", "2").targets.numbers == Doubles{9});
-    CHECK(train("0,1,2\n7,8,9\n", "1", Header::kYes).targets.numbers == Doubles{8});
-    CHECK(train("0,1,2\n7,8,9\n", "", Header::kNo).targets.numbers == Doubles{0, 7});
+    CHECK(train("0,1,2\n7,8,9\n", "2").targets.at(0).numbers == Doubles{9});
+    CHECK(train("0,1,2\n7,8,9\n", "1", Header::kYes).targets.at(0).numbers == Doubles{8});
+    CHECK(train("0,1,2\n7,8,9\n", "", Header::kNo).targets.at(0).numbers == Doubles{0, 7});
   }
 
   TEST_CASE("CsvReader: one text field makes no header, since labels may be text") {
     const Table table = train("setosa,1,2\nvirginica,3,4\n");
-    CHECK(table.targets.text == Strings{"setosa", "virginica"});
-    CHECK(table.targets.numbers.empty());
+    CHECK(table.targets.at(0).text == Strings{"setosa", "virginica"});
+    CHECK(table.targets.at(0).numbers.empty());
     CHECK(table.rows() == 2);
   }
 
   TEST_CASE("CsvReader: blanks, quotes and line ends around numbers don't count") {
     const Table table = train("\xEF\xBB\xBF 1 ,\t2, \"3\" \r\n\"4\",\" 5 \",+6\r\n\r\n\n");
     CHECK(table.features.floats == Floats{2, 3, 5, 6});
-    CHECK(table.targets.numbers == Doubles{1, 4});
+    CHECK(table.targets.at(0).numbers == Doubles{1, 4});
   }
 
   TEST_CASE("CsvReader: the first text label turns all labels into text as they stood") {
     const Table table = train("01,1\n2.50,1\n\" x, \"\"y\",1\n7,1\n");
-    CHECK(table.targets.text == Strings{"01", "2.50", " x, \"y", "7"});
-    CHECK(table.targets.numbers.empty());
-    CHECK(train_files({"01,1\n", "a,1\n", "02,1\n"}).targets.text == Strings{"01", "a", "02"});
+    CHECK(table.targets.at(0).text == Strings{"01", "2.50", " x, \"y", "7"});
+    CHECK(table.targets.at(0).numbers.empty());
+    CHECK(train_files({"01,1\n", "a,1\n", "02,1\n"}).targets.at(0).text ==
+          Strings{"01", "a", "02"});
   }
 
   TEST_CASE("CsvReader: reads no more rows than asked for, and chunks add up") {
     CsvReader reader({opener("a.csv", "1,1\n2,2\n3,3\n"), opener("b.csv", "4,4\n5,5\n")},
-                     Header::kAuto, "");
+                     Header::kAuto, {}, "");
     Table table;
     CHECK(reader.read(table, 2) == 2);
     CHECK(table.rows() == 2);
     CHECK(reader.read(table, 2) == 2);
     CHECK(reader.read(table, 2) == 1);
     CHECK(reader.read(table, 2) == 0);
-    CHECK(table.targets.numbers == Doubles{1, 2, 3, 4, 5});
+    CHECK(table.targets.at(0).numbers == Doubles{1, 2, 3, 4, 5});
     CHECK(table.features.floats == Floats{1, 2, 3, 4, 5});
   }
 
   TEST_CASE("CsvReader: every file has its own header, with the same columns") {
     const Table table = train_files({"y,a\n1,2\n", "y,a\n3,4\n"}, "y");
-    CHECK(table.targets.numbers == Doubles{1, 3});
+    CHECK(table.targets.at(0).numbers == Doubles{1, 3});
     CHECK(table.feature_names == Strings{"a"});
     CHECK_THROWS_WITH_AS(
         train_files({"y,a\n1,2\n", "y,b\n3,4\n"}, "y"),
@@ -159,7 +264,8 @@ TEST_SUITE("runtime/data") {
   }
 
   TEST_CASE("CsvReader: files without header can't follow one with header") {
-    CsvReader reader({opener("a.csv", "1,2\n"), opener("b.csv", "x,y\n3,4\n")}, Header::kNo, "");
+    CsvReader reader({opener("a.csv", "1,2\n"), opener("b.csv", "x,y\n3,4\n")}, Header::kNo, {},
+                     "");
     CHECK_THROWS_WITH_AS(read_all(reader), doctest::Contains("b.csv, line 1"), UserError);
     // header=auto takes each file by its own first line.
     CHECK_THROWS_WITH_AS(train_files({"1,2\n", "x,y\n3,4\n"}),
@@ -281,6 +387,12 @@ TEST_SUITE("runtime/data") {
     CHECK(predict("b,y,a\n1,?,2\n3,,4\n", options).features.floats == Floats{2, 1, 4, 3});
     CHECK(predict("a,b\n1,2\n", options).features.floats == Floats{1, 2});
     CHECK(predict("1,2\n", options).features.floats == Floats{1, 2});
+    PredictInputOptions several = options;
+    several.target_names = {"y", "z"};
+    several.weight_name = "w";
+    CHECK(predict("z,b,w,a,y\n,1,-,2,?\n", several).features.floats == Floats{2, 1});
+    CHECK_THROWS_WITH_AS(predict("a,b,w\n1,2,3\n", options), doctest::Contains("knows no column"),
+                         UserError);
     CHECK(predict("b,a\n1,2\n", options).feature_names == Strings{"a", "b"});
     // Names that are numbers make a header where they are the model's.
     CHECK(predict("1,0\n5,6\n", model_of(2, {"0", "1"})).features.floats == Floats{6, 5});

@@ -85,7 +85,7 @@ TEST_SUITE("runtime/data") {
     folder.write(".git/x.csv", "no,data\n");
     const ChannelRows channel = read(folder.path());
     CHECK(channel.is_csv);
-    CHECK(channel.rows.targets.numbers == Doubles{1, 2, 3});
+    CHECK(channel.rows.targets.at(0).numbers == Doubles{1, 2, 3});
     CHECK(channel.rows.features.floats == std::vector<float>{10, 20, 30});
     CHECK(channel.rows.source == (folder / "a.csv").string() + " and 2 more files");
     CHECK(channel.notes.empty());
@@ -96,16 +96,16 @@ TEST_SUITE("runtime/data") {
     const TempDirectory folder;
     folder.write("a.csv", "a,b\n1,10\n");
     ReadOptions options;
-    options.target = "b";
+    options.targets = {"b"};
     const ChannelRows channel = read_channel(folder.path(), ChannelRole::kTraining, options);
-    CHECK(channel.rows.targets.numbers == Doubles{10});
-    CHECK(channel.rows.target_name == "b");
+    CHECK(channel.rows.targets.at(0).numbers == Doubles{10});
+    CHECK(channel.rows.target_names == std::vector<std::string>{"b"});
     CHECK(channel.rows.source == (folder / "a.csv").string());
   }
 
   TEST_CASE("read_channel: the channel may be one file that lost its name") {
     const TempDirectory folder;
-    CHECK(read(folder.write("train", "1,2\n")).rows.targets.numbers == Doubles{1});
+    CHECK(read(folder.write("train", "1,2\n")).rows.targets.at(0).numbers == Doubles{1});
     const ChannelRows arrays =
         read(folder.write("training", npz({{"x", pixels(2)}, {"y", labels(2)}})));
     CHECK(arrays.rows.rows() == 2);
@@ -192,10 +192,10 @@ TEST_SUITE("runtime/data") {
     CHECK(channel.rows.row_shape == Shape{2, 2});
     CHECK(channel.rows.features.type == FeatureType::kUint8);
     CHECK(channel.rows.features.bytes == std::vector<std::uint8_t>(20, 7));
-    CHECK(channel.rows.targets.numbers == Doubles(5, 2));
+    CHECK(channel.rows.targets.at(0).numbers == Doubles(5, 2));
     REQUIRE(channel.test);
     CHECK(channel.test->features.bytes == std::vector<std::uint8_t>(12, 8));
-    CHECK(channel.test->targets.numbers == Doubles(3, 4));
+    CHECK(channel.test->targets.at(0).numbers == Doubles(3, 4));
     CHECK(channel.test->source == (folder / "mnist.npz").string());
   }
 
@@ -232,7 +232,7 @@ TEST_SUITE("runtime/data") {
     folder.write("one/middle/x.npy", npy("<f8", "(1, 3)", bytes_of<double>({7, 8, 9})));
     folder.write("one/middle/y.npy", npy("|S1", "(1,)", "c"));
     const ChannelRows channel = read(folder.path());
-    CHECK(channel.rows.targets.text == std::vector<std::string>{"c", "a", "b"});
+    CHECK(channel.rows.targets.at(0).text == std::vector<std::string>{"c", "a", "b"});
     CHECK(channel.rows.features.floats == std::vector<float>{7, 8, 9, 1, 2, 3, 4, 5, 6});
     CHECK(channel.rows.source == "one/middle and 1 more file");
   }
@@ -249,9 +249,9 @@ TEST_SUITE("runtime/data") {
                                {"y_test", labels(1, 4)}}));
     folder.write("c.npz", npz({{"x", pixels(1, 3)}, {"y", labels(1, 3)}}));
     const ChannelRows channel = read(folder.path());
-    CHECK(channel.rows.targets.numbers == Doubles{1, 2, 3});
+    CHECK(channel.rows.targets.at(0).numbers == Doubles{1, 2, 3});
     REQUIRE(channel.test);
-    CHECK(channel.test->targets.numbers == Doubles{4, 5});
+    CHECK(channel.test->targets.at(0).numbers == Doubles{4, 5});
     CHECK(channel.test->features.bytes.size() == 8);
     CHECK(channel.test->source == (folder / "a.npz").string() + " and 1 more file");
     folder.write("d.npz", npz({{"x", npy("|u1", "(1, 4)", "abcd")}, {"y", labels(1)}}));

@@ -38,7 +38,7 @@ TEST_SUITE("tools/demo") {
     CHECK(digits.rows.row_shape == std::vector<std::size_t>{28, 28});
     CHECK(digits.rows.features.type == FeatureType::kUint8);
     std::array<int, 10> counts = {};
-    for (const double label : digits.rows.targets.numbers) {
+    for (const double label : digits.rows.targets.at(0).numbers) {
       ++counts.at(static_cast<std::size_t>(label));
     }
     CHECK(std::ranges::min(counts) > 10);
