@@ -258,11 +258,18 @@ Features read_features(const std::shared_ptr<const ArrayFile>& array, const Arra
   });
 }
 
-RawTargets read_targets(const ArrayFile& file, const ArrayHeader& header,
-                        const std::function<void()>& poll) {
+std::vector<RawTargets> read_targets(const ArrayFile& file, const ArrayHeader& header,
+                                     const std::function<void()>& poll) {
   check_targets(header, file.name());
   return with_memory(
       file, [&] { return decode_targets(header, file.name(), read_values(file, header, poll)); });
+}
+
+std::vector<float> read_weights(const ArrayFile& file, const ArrayHeader& header,
+                                const std::function<void()>& poll) {
+  check_weights(header, file.name());
+  return with_memory(
+      file, [&] { return decode_weights(header, file.name(), read_values(file, header, poll)); });
 }
 
 std::unique_ptr<RecordReader> stream_features(std::shared_ptr<const ArrayFile> file,

@@ -66,9 +66,13 @@ void add_npy(ArrayBundle& bundle, const std::string& array, const std::filesyste
 Features read_features(const std::shared_ptr<const ArrayFile>& array, const ArrayHeader& header,
                        const std::function<void()>& poll);
 
-// All labels of an array of shape (N) or (N, 1).
-RawTargets read_targets(const ArrayFile& file, const ArrayHeader& header,
-                        const std::function<void()>& poll);
+// All targets of an array of shape (N), (N, 1) or (N, targets), by columns.
+std::vector<RawTargets> read_targets(const ArrayFile& file, const ArrayHeader& header,
+                                     const std::function<void()>& poll);
+
+// All weights of an array of shape (N) or (N, 1).
+std::vector<float> read_weights(const ArrayFile& file, const ArrayHeader& header,
+                                const std::function<void()>& poll);
 
 // Streams the features of an array that begins with `header`, taken as `rows` rows of `row_shape`
 // (its values are as many). Arrays in Fortran order are held in memory. `source` goes into the

@@ -252,6 +252,21 @@ void visit_number_type(const ArrayHeader& header, Visit&& visit) {
   }
 }
 
+template <typename T>
+double to_double(const ArrayHeader& header, T value) {
+  if constexpr (std::is_same_v<T, Half>) {
+    return to_float(value);
+  } else if (header.kind == ElementKind::kBool) {
+    return value == T{} ? 0 : 1;
+  } else {
+    return static_cast<double>(value);
+  }
+}
+
+bool is_text(const ArrayHeader& header) {
+  return header.kind == ElementKind::kBytes || header.kind == ElementKind::kText;
+}
+
 // Where in the array the value number `index` (in C order) is: "row 12, column 5".
 std::string place(const ArrayHeader& header, std::size_t index) {
   const std::vector<std::size_t> row_shape = header.row_shape();
@@ -415,7 +430,7 @@ ArrayHeader read_array_header(ByteSource& source) {
 
 FeatureType feature_type(const ArrayHeader& header, const std::string& name) {
   if (header.kind == ElementKind::kUnknown) throw_unknown_type(header, name);
-  if (header.kind == ElementKind::kBytes || header.kind == ElementKind::kText) {
+  if (is_text(header)) {
     throw UserError(fmt::format(
         "{}: the features are text ({}). Text categories are not supported yet: replace them by "
         "numbers.",
@@ -471,26 +486,31 @@ void check_finite(const ArrayHeader& header, const std::string& name, std::span<
 }
 
 void check_targets(const ArrayHeader& header, const std::string& name) {
-  const bool is_column = header.shape.size() == 2 && header.shape[1] == 1;
-  if (header.shape.size() != 1 && !is_column) {
-    const std::string one_hot =
-        header.shape.size() == 2 ? " If it is one-hot, save numpy.argmax(y, axis=1) instead." : "";
+  const bool is_flat = header.shape.size() == 1;
+  if (!is_flat && (header.shape.size() != 2 || header.shape[1] == 0)) {
     throw UserError(
         fmt::format("{}: the labels have the shape {}. Expected one label per row, shape (rows,) "
-                    "or (rows, 1).{}",
-                    name, shape_text(header.shape), one_hot));
+                    "or (rows, 1), or several numbers per row, shape (rows, targets).",
+                    name, shape_text(header.shape)));
   }
   if (header.kind == ElementKind::kUnknown) throw_unknown_type(header, name);
+  if (is_text(header) && !is_flat && header.shape[1] > 1) {
+    throw UserError(
+        fmt::format("{}: the labels are text ({}) of the shape {}. Several targets per row need "
+                    "numbers: save one column of labels, shape (rows,), or an array of 0 and 1.",
+                    name, header.descr, shape_text(header.shape)));
+  }
 }
 
-RawTargets decode_targets(const ArrayHeader& header, const std::string& name,
-                          std::span<const std::byte> bytes) {
-  RawTargets targets;
+std::vector<RawTargets> decode_targets(const ArrayHeader& header, const std::string& name,
+                                       std::span<const std::byte> bytes) {
   const std::size_t rows = header.rows();
-  if (header.kind == ElementKind::kBytes || header.kind == ElementKind::kText) {
-    targets.text.resize(rows);
+  const std::size_t columns = header.shape.size() == 2 ? header.shape[1] : 1;
+  std::vector<RawTargets> targets(columns);
+  if (is_text(header)) {
+    targets[0].text.resize(rows);
     for (std::size_t row = 0; row < rows; ++row) {
-      std::string& text = targets.text[row];
+      std::string& text = targets[0].text[row];
       if (!decode_text(header, bytes.data() + row * header.item_bytes, text)) {
         throw UserError(
             fmt::format("{}, row {} (counted from 0): the label {} is no valid Unicode text. Save "
@@ -506,36 +526,59 @@ RawTargets decode_targets(const ArrayHeader& header, const std::string& name,
     }
     return targets;
   }
-  targets.numbers.resize(rows);
+  for (RawTargets& target : targets) target.numbers.resize(rows);
   visit_number_type(header, [&]<typename T>(T) {
-    for (std::size_t row = 0; row < rows; ++row) {
-      const T value = load<T>(bytes.data() + row * sizeof(T), header.big_endian);
-      double number = 0;
-      if constexpr (std::is_same_v<T, Half>) {
-        number = to_float(value);
-      } else {
-        number = static_cast<double>(value);
-      }
-      if (header.kind == ElementKind::kBool) number = number == 0 ? 0 : 1;
+    for (std::size_t i = 0; i < rows * columns; ++i) {
+      const T value = load<T>(bytes.data() + i * sizeof(T), header.big_endian);
+      const double number = to_double(header, value);
       if (!std::isfinite(number)) {
-        throw UserError(
-            fmt::format("{}, row {} (counted from 0): expected a label or a finite number, found "
-                        "{}. Correct it or drop the row.",
-                        name, row, std::isnan(number) ? "NaN" : "infinity"));
+        throw UserError(fmt::format(
+            "{}, {}: expected a label or a finite number, found {}. Correct it or drop the row.",
+            name, place(header, i), std::isnan(number) ? "NaN" : "infinity"));
       }
       if constexpr (std::is_integral_v<T> && sizeof(T) == 8) {
         constexpr auto kLargest = static_cast<T>(std::int64_t{1} << 53);
         if (value > kLargest || (std::is_signed_v<T> && value < T{0} - kLargest)) {
           throw UserError(
-              fmt::format("{}, row {} (counted from 0): the label {} is beyond 2^53, where numbers "
-                          "are no longer told apart. Use smaller integers, or text, as labels.",
-                          name, row, value));
+              fmt::format("{}, {}: the label {} is beyond 2^53, where numbers are no longer told "
+                          "apart. Use smaller integers, or text, as labels.",
+                          name, place(header, i), value));
         }
       }
-      targets.numbers[row] = number;
+      targets[i % columns].numbers[i / columns] = number;
     }
   });
   return targets;
+}
+
+void check_weights(const ArrayHeader& header, const std::string& name) {
+  if (header.kind == ElementKind::kUnknown) throw_unknown_type(header, name);
+  const bool is_column = header.shape.size() == 2 && header.shape[1] == 1;
+  if (is_text(header) || (header.shape.size() != 1 && !is_column)) {
+    throw UserError(fmt::format(
+        "{}: the weights are {} of the shape {}. Expected one number per row, shape (rows,) or "
+        "(rows, 1).",
+        name, is_text(header) ? "text" : "numbers", shape_text(header.shape)));
+  }
+}
+
+std::vector<float> decode_weights(const ArrayHeader& header, const std::string& name,
+                                  std::span<const std::byte> bytes) {
+  std::vector<float> weights(header.rows());
+  visit_number_type(header, [&]<typename T>(T) {
+    for (std::size_t row = 0; row < weights.size(); ++row) {
+      const T value = load<T>(bytes.data() + row * sizeof(T), header.big_endian);
+      const double number = to_double(header, value);
+      weights[row] = static_cast<float>(number);
+      if (!is_finite(weights[row]) || weights[row] < 0) {
+        throw UserError(
+            fmt::format("{}, {}: the row's weight is {}. Expected a number from 0 to 3.4e38 in "
+                        "each row: correct it or drop the row.",
+                        name, place(header, row), number));
+      }
+    }
+  });
+  return weights;
 }
 
 std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes) {

@@ -57,14 +57,22 @@ void check_finite(const ArrayHeader& header, const std::string& name, std::span<
                   std::size_t first_value);
 
 // Throws UserError, beginning with `name`, unless the array is (N) or (N, 1) of a type that labels
-// can have.
+// can have, or (N, targets) of numbers.
 void check_targets(const ArrayHeader& header, const std::string& name);
 
-// All values of an array that passed check_targets(): numbers, or text in UTF-8 without trailing
-// zeros. Throws UserError with the row for NaN, infinity, empty or malformed text, and integers
-// beyond 2^53, which a double can't tell apart.
-RawTargets decode_targets(const ArrayHeader& header, const std::string& name,
-                          std::span<const std::byte> bytes);
+// All values of an array that passed check_targets(), in C order, by columns: numbers, or text in
+// UTF-8 without trailing zeros. Throws UserError with the row for NaN, infinity, empty or malformed
+// text, and integers beyond 2^53, which a double can't tell apart.
+std::vector<RawTargets> decode_targets(const ArrayHeader& header, const std::string& name,
+                                       std::span<const std::byte> bytes);
+
+// Throws UserError, beginning with `name`, unless the array is (N) or (N, 1) of numbers.
+void check_weights(const ArrayHeader& header, const std::string& name);
+
+// All values of an array that passed check_weights(). Throws UserError with the row for NaN,
+// infinity, negative values and those beyond float32.
+std::vector<float> decode_weights(const ArrayHeader& header, const std::string& name,
+                                  std::span<const std::byte> bytes);
 
 // The values of an array in Fortran order, put into C order.
 std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes);

@@ -184,34 +184,37 @@ std::vector<ArrayBundle> open_bundles(const fs::path& channel,
   return bundles;
 }
 
-struct Pair {
+// The names of the arrays that make rows: features, targets, and weights, which may be absent.
+struct RowArrays {
   std::string x;
   std::string y;
+  std::string w;
 };
 
-bool has_any(const ArrayBundle& bundle, const Pair& pair) {
-  return bundle.arrays.contains(pair.x) || bundle.arrays.contains(pair.y);
+const RowArrays kPlain = {"x", "y", "w"};
+const RowArrays kTrain = {"x_train", "y_train", "w_train"};
+const RowArrays kTest = {"x_test", "y_test", "w_test"};
+
+bool has_any(const ArrayBundle& bundle, const RowArrays& names) {
+  return bundle.arrays.contains(names.x) || bundle.arrays.contains(names.y);
 }
 
-// The first pair of which the bundle has a part, for it is the one that is meant.
-Pair choose_pair(const ArrayBundle& bundle, ChannelRole role) {
-  const Pair plain = {"x", "y"};
-  const Pair train = {"x_train", "y_train"};
-  const Pair test = {"x_test", "y_test"};
-  std::vector<Pair> choices;
+// The first names of which the bundle has a part, for these are the ones that are meant.
+RowArrays choose_arrays(const ArrayBundle& bundle, ChannelRole role) {
+  std::vector<RowArrays> choices;
   switch (role) {
     case ChannelRole::kTraining:
-      choices = {train, plain};
+      choices = {kTrain, kPlain};
       break;
     case ChannelRole::kValidation:
-      choices = {plain, test, train};
+      choices = {kPlain, kTest, kTrain};
       break;
     case ChannelRole::kTest:
-      choices = {test, plain};
+      choices = {kTest, kPlain};
       break;
   }
   std::vector<std::string> names;
-  for (const Pair& choice : choices) {
+  for (const RowArrays& choice : choices) {
     if (has_any(bundle, choice)) return choice;
     names.push_back(fmt::format("{} and {}", choice.x, choice.y));
   }
@@ -220,18 +223,20 @@ Pair choose_pair(const ArrayBundle& bundle, ChannelRole role) {
                   bundle.name, fmt::join(names, ", or "), bundle.contents()));
 }
 
-const std::shared_ptr<const ArrayFile>& find_array(const ArrayBundle& bundle, const Pair& pair,
-                                                   const std::string& name) {
-  const auto found = bundle.arrays.find(name);
+const std::shared_ptr<const ArrayFile>& find_array(const ArrayBundle& bundle,
+                                                   const RowArrays& names,
+                                                   const std::string& array) {
+  const auto found = bundle.arrays.find(array);
   if (found != bundle.arrays.end()) return found->second;
   throw UserError(fmt::format(
       "{}: expected both {} and {}, but {} is missing. The arrays found are: {}. Add the array.",
-      bundle.name, pair.x, pair.y, name, bundle.contents()));
+      bundle.name, names.x, names.y, array, bundle.contents()));
 }
 
-Table read_pair(const ArrayBundle& bundle, const Pair& pair, const std::function<void()>& poll) {
-  const std::shared_ptr<const ArrayFile>& x = find_array(bundle, pair, pair.x);
-  const std::shared_ptr<const ArrayFile>& y = find_array(bundle, pair, pair.y);
+Table read_rows(const ArrayBundle& bundle, const RowArrays& names,
+                const std::function<void()>& poll) {
+  const std::shared_ptr<const ArrayFile>& x = find_array(bundle, names, names.x);
+  const std::shared_ptr<const ArrayFile>& y = find_array(bundle, names, names.y);
   const ArrayHeader x_header = x->header();
   const ArrayHeader y_header = y->header();
   feature_type(x_header, x->name());
@@ -245,7 +250,7 @@ Table read_pair(const ArrayBundle& bundle, const Pair& pair, const std::function
   if (x_header.rows() != y_header.rows()) {
     throw UserError(
         fmt::format("{}: {} has {} rows, but {} has {}. Expected one label per row of features.",
-                    bundle.name, pair.x, x_header.rows(), pair.y, y_header.rows()));
+                    bundle.name, names.x, x_header.rows(), names.y, y_header.rows()));
   }
   if (x_header.values() == 0) {
     throw UserError(fmt::format(
@@ -257,8 +262,31 @@ Table read_pair(const ArrayBundle& bundle, const Pair& pair, const std::function
   table.source = bundle.name;
   table.row_shape = x_header.row_shape();
   table.features = read_features(x, x_header, poll);
-  table.targets.push_back(read_targets(*y, y_header, poll));
+  table.targets = read_targets(*y, y_header, poll);
+  const auto w = bundle.arrays.find(names.w);
+  if (w == bundle.arrays.end()) return table;
+  const ArrayHeader w_header = w->second->header();
+  check_weights(w_header, w->second->name());
+  if (w_header.rows() != x_header.rows()) {
+    throw UserError(
+        fmt::format("{}: {} has {} rows, but {} has {}. Expected one weight per row of features.",
+                    bundle.name, names.x, x_header.rows(), names.w, w_header.rows()));
+  }
+  table.weights = read_weights(*w->second, w_header, poll);
   return table;
+}
+
+// Says where a bundle seems to have weights under a name that is not read.
+void note_other_weights(const ArrayBundle& bundle, const RowArrays& names,
+                        std::vector<std::string>& notes) {
+  if (bundle.arrays.contains(names.w)) return;
+  for (const char* other : {"w", "w_train", "weight", "weights", "sample_weight"}) {
+    if (!bundle.arrays.contains(other)) continue;
+    notes.push_back(fmt::format(
+        "{}: the array {} is not read. The weights of the rows in {} are read from {}, if it is "
+        "there.",
+        bundle.name, other, names.x, names.w));
+  }
 }
 
 template <typename T>
@@ -282,34 +310,56 @@ void append(Table& table, Table&& more) {
                     more.source, type_name(more), shape_text(more.row_shape), table.source,
                     type_name(table), shape_text(table.row_shape)));
   }
-  RawTargets& targets = table.targets.at(0);
-  RawTargets& more_targets = more.targets.at(0);
-  if (targets.text.empty() != more_targets.text.empty()) {
+  if (table.targets.size() != more.targets.size()) {
+    throw UserError(
+        fmt::format("{}: the rows have {} targets each, but those of {} have {}. Expected the same "
+                    "in all arrays of a channel.",
+                    more.source, more.targets.size(), table.source, table.targets.size()));
+  }
+  if (table.targets[0].text.empty() != more.targets[0].text.empty()) {
     throw UserError(
         fmt::format("{}: the labels are {}, but those of {} are {}. Expected the same in all "
                     "arrays of a channel.",
-                    more.source, more_targets.text.empty() ? "numbers" : "text", table.source,
-                    targets.text.empty() ? "numbers" : "text"));
+                    more.source, more.targets[0].text.empty() ? "numbers" : "text", table.source,
+                    table.targets[0].text.empty() ? "numbers" : "text"));
+  }
+  if (table.weights.empty() != more.weights.empty()) {
+    const bool has_more = !more.weights.empty();
+    throw UserError(fmt::format(
+        "{}: the rows have {} weights, but those of {} have {}. Expected the same in all "
+        "arrays of a channel: add the array of weights, or leave it out everywhere.",
+        more.source, has_more ? "their own" : "no", table.source, has_more ? "none" : "some"));
   }
   append(table.features.floats, std::move(more.features.floats));
   append(table.features.bytes, std::move(more.features.bytes));
-  append(targets.numbers, std::move(more_targets.numbers));
-  append(targets.text, std::move(more_targets.text));
+  for (std::size_t i = 0; i < table.targets.size(); ++i) {
+    append(table.targets[i].numbers, std::move(more.targets[i].numbers));
+    append(table.targets[i].text, std::move(more.targets[i].text));
+  }
+  append(table.weights, std::move(more.weights));
 }
 
 ChannelRows read_arrays(const fs::path& channel, const std::vector<ChannelFile>& files,
                         ChannelRole role, const ReadOptions& options) {
+  if (!options.weight_column.empty()) {
+    throw UserError(fmt::format(
+        "{}: the hyperparameter weight_column is {}, but the channel holds arrays, which have no "
+        "named columns. Save the weights as an array w beside x and y (w_train beside x_train, "
+        "w_test "
+        "beside x_test), and remove weight_column.",
+        shortened_path(channel.string()), in_quotes(options.weight_column)));
+  }
   ChannelRows result;
   const std::vector<ArrayBundle> bundles = open_bundles(channel, files);
   std::size_t tests = 0;
   std::string first_test;
   for (const ArrayBundle& bundle : bundles) {
-    const Pair pair = choose_pair(bundle, role);
-    append(result.rows, read_pair(bundle, pair, options.poll));
-    const Pair test = {"x_test", "y_test"};
-    if (role == ChannelRole::kTraining && pair.x == "x_train" && has_any(bundle, test)) {
+    const RowArrays names = choose_arrays(bundle, role);
+    append(result.rows, read_rows(bundle, names, options.poll));
+    note_other_weights(bundle, names, result.notes);
+    if (role == ChannelRole::kTraining && names.x == kTrain.x && has_any(bundle, kTest)) {
       if (!result.test) result.test.emplace();
-      append(*result.test, read_pair(bundle, test, options.poll));
+      append(*result.test, read_rows(bundle, kTest, options.poll));
       if (tests++ == 0) first_test = bundle.name;
     }
   }
@@ -332,7 +382,7 @@ ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
   } else {
     result = read_arrays(path, files, role, options);
   }
-  result.notes = std::move(notes);
+  append(result.notes, std::move(notes));
   return result;
 }
 

@@ -31,8 +31,9 @@ enum class ChannelRole { kTraining, kValidation, kTest };
 
 struct ChannelRows {
   Table rows;
-  std::optional<Table> test;  // x_test, y_test beside x_train, y_train (training channels only)
-  bool is_csv = false;        // text, whose features are standardised by default
+  // x_test, y_test (and w_test) beside x_train, y_train (training channels only).
+  std::optional<Table> test;
+  bool is_csv = false;             // text, whose features are standardised by default
   std::vector<std::string> notes;  // worth a log line each: files that were ignored, and the like
 };
 

@@ -84,7 +84,23 @@ TEST_SUITE("runtime/data") {
                                  .deflated = true}})),
         "a.npz");
     const ArrayFile& file = *bundle.arrays.at("y");
-    CHECK(read_targets(file, file.header(), kNoPoll).text == std::vector<std::string>{"b", "a"});
+    CHECK(read_targets(file, file.header(), kNoPoll).at(0).text ==
+          std::vector<std::string>{"b", "a"});
+  }
+
+  TEST_CASE("read_targets: several columns are the same in C and in Fortran order") {
+    for (const Case& c : two_by_three()) {
+      CAPTURE(c.name);
+      const test::TempDirectory folder;
+      ArrayBundle bundle;
+      add_npy(bundle, "y", folder.write("y.npy", c.bytes), "y.npy");
+      const ArrayFile& file = *bundle.arrays.at("y");
+      const std::vector<RawTargets> targets = read_targets(file, file.header(), kNoPoll);
+      REQUIRE(targets.size() == 3);
+      CHECK(targets[0].numbers == std::vector<double>{1, 4});
+      CHECK(targets[1].numbers == std::vector<double>{2, 5});
+      CHECK(targets[2].numbers == std::vector<double>{3, 6});
+    }
   }
 
   TEST_CASE("ArrayFile: a shape that does not fit the file is refused before memory is taken") {

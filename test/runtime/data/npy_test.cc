@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -41,10 +42,22 @@ std::vector<float> features_of(const std::string& bytes) {
   return features.floats;
 }
 
-RawTargets targets_of(const std::string& bytes) {
+std::vector<RawTargets> columns_of(const std::string& bytes) {
   const ArrayHeader header = header_of(bytes);
   check_targets(header, "a.npy");
   return decode_targets(header, "a.npy", values_of(bytes, header));
+}
+
+RawTargets targets_of(const std::string& bytes) {
+  const std::vector<RawTargets> columns = columns_of(bytes);
+  REQUIRE(columns.size() == 1);
+  return columns[0];
+}
+
+std::vector<float> weights_of(const std::string& bytes) {
+  const ArrayHeader header = header_of(bytes);
+  check_weights(header, "w.npy");
+  return decode_weights(header, "w.npy", values_of(bytes, header));
 }
 
 std::string reversed(std::string bytes, std::size_t item) {
@@ -239,6 +252,53 @@ TEST_SUITE("runtime/data") {
     CHECK(targets_of(npy(">U3", "(2, 1)", reversed(text, 4))).text == expected);
   }
 
+  TEST_CASE("decode_targets: a second dimension makes columns, whatever the type of number") {
+    for (const std::string& bytes :
+         {npy("|b1", "(3, 2)", std::string("\0\1\1\1\0\0", 6)),
+          npy("<f4", "(3, 2)", bytes_of<float>({0, 1, 1, 1, 0, 0})),
+          npy(">i8", "(3, 2)", reversed(bytes_of<std::int64_t>({0, 1, 1, 1, 0, 0}), 8))}) {
+      const std::vector<RawTargets> columns = columns_of(bytes);
+      REQUIRE(columns.size() == 2);
+      CHECK(columns[0].numbers == std::vector<double>{0, 1, 0});
+      CHECK(columns[1].numbers == std::vector<double>{1, 1, 0});
+    }
+  }
+
+  TEST_CASE("decode_weights: numbers of every kind become floats") {
+    CHECK(weights_of(npy("|u1", "(3,)", "\1\2\377")) == std::vector<float>{1, 2, 255});
+    CHECK(weights_of(npy("|b1", "(2, 1)", std::string("\0\2", 2))) == std::vector<float>{0, 1});
+    CHECK(weights_of(npy("<f8", "(2,)", bytes_of<double>({0.1, 0}))) ==
+          std::vector<float>{0.1F, 0});
+    CHECK(weights_of(npy("<f2", "(1,)", bytes_of<std::uint16_t>({0x3E00}))) ==
+          std::vector<float>{1.5F});
+    CHECK(weights_of(npy("<u8", "(1,)", bytes_of<std::uint64_t>({1ULL << 60}))) ==
+          std::vector<float>{0x1p60F});
+  }
+
+  TEST_CASE("decode_weights: what is no weight is named by its row") {
+    const double infinity = std::numeric_limits<double>::infinity();
+    struct Case {
+      std::string bytes;
+      const char* words;
+    };
+    for (const Case& c : {
+             Case{npy("<f8", "(2,)", bytes_of<double>({0, std::nan("")})),
+                  "w.npy, row 1 (counted from 0): the row's weight is nan"},
+             Case{npy("<f8", "(1,)", bytes_of<double>({infinity})), "weight is inf"},
+             Case{npy("<f8", "(1,)", bytes_of<double>({1e300})), "weight is 1e+300"},
+             Case{npy("<f4", "(1, 1)", bytes_of<float>({-0.5F})),
+                  "row 0, column 0 (counted from 0): the row's weight is -0.5"},
+             Case{npy("<i4", "(1,)", bytes_of<std::int32_t>({-1})), "weight is -1"},
+             Case{npy("<U1", "(1,)", bytes_of<char32_t>({U'1'})), "the weights are text"},
+             Case{npy("<f4", "(1, 2)", bytes_of<float>({1, 2})), "of the shape (1, 2)"},
+             Case{npy("<f4", "()", bytes_of<float>({1})), "Expected one number per row"},
+             Case{npy("|O", "(1,)", ""), "Python objects"},
+         }) {
+      CAPTURE(c.bytes);
+      CHECK_THROWS_WITH_AS(weights_of(c.bytes), doctest::Contains(c.words), UserError);
+    }
+  }
+
   TEST_CASE("decode_targets: labels that can't be used are named by row") {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     struct Case {
@@ -261,8 +321,14 @@ TEST_SUITE("runtime/data") {
              Case{npy("<U1", "(1,)", bytes_of<std::uint32_t>({0x110000})), "no valid Unicode"},
              Case{npy("<U2", "(1,)", bytes_of<std::uint32_t>({0, 65})), "no valid Unicode"},
              Case{npy("|S1", "(1,)", "\xFF"), "no valid Unicode"},
-             Case{npy("<i4", "(2, 3)", ""), "one-hot"},
+             Case{npy("<f4", "(1, 3)",
+                      bytes_of<float>({0, std::numeric_limits<float>::infinity(), 0})),
+                  "row 0, column 1 (counted from 0): expected a label or a finite number, found "
+                  "inf"},
+             Case{npy("<i4", "(2, 3, 1)", ""), "the shape (2, 3, 1)"},
+             Case{npy("<i4", "(2, 0)", ""), "several numbers per row, shape (rows, targets)"},
              Case{npy("<i4", "()", ""), "one label per row"},
+             Case{npy("<U1", "(1, 2)", bytes_of<char32_t>({U'a', U'b'})), "need numbers"},
              Case{npy("|O", "(2,)", ""), "Python objects"},
          }) {
       CAPTURE(c.bytes);

@@ -92,13 +92,15 @@ TEST_SUITE("runtime/data") {
     CHECK_FALSE(channel.test);
   }
 
-  TEST_CASE("read_channel: header and target reach the reader") {
+  TEST_CASE("read_channel: header, target and weight column reach the reader") {
     const TempDirectory folder;
-    folder.write("a.csv", "a,b\n1,10\n");
+    folder.write("a.csv", "a,b,c\n1,10,3\n");
     ReadOptions options;
     options.targets = {"b"};
+    options.weight_column = "c";
     const ChannelRows channel = read_channel(folder.path(), ChannelRole::kTraining, options);
     CHECK(channel.rows.targets.at(0).numbers == Doubles{10});
+    CHECK(channel.rows.weights == std::vector<float>{3});
     CHECK(channel.rows.target_names == std::vector<std::string>{"b"});
     CHECK(channel.rows.source == (folder / "a.csv").string());
   }
@@ -264,6 +266,62 @@ TEST_SUITE("runtime/data") {
         "d.npz: the labels are text, but those of " + (folder / "a.npz").string() + " are numbers");
   }
 
+  TEST_CASE("read_channel: weights stand in w, w_train and w_test, each beside its x") {
+    const TempDirectory folder;
+    folder.write("a.npz", npz({{"x", pixels(1)},
+                               {"y", labels(1)},
+                               {"w", labels(1, 7)},
+                               {"x_train", pixels(2)},
+                               {"y_train", npy("|u1", "(2, 2)", "abcd")},
+                               {"w_train", labels(2, 8)},
+                               {"x_test", pixels(3)},
+                               {"y_test", labels(3)},
+                               {"w_test", labels(3, 9)}}));
+    const ChannelRows channel = read(folder.path());
+    CHECK(channel.rows.targets.size() == 2);
+    CHECK(channel.rows.weights == std::vector<float>{8, 8});
+    CHECK(channel.rows.weight_name.empty());
+    REQUIRE(channel.test);
+    CHECK(channel.test->weights == std::vector<float>{9, 9, 9});
+    CHECK(read(folder.path(), ChannelRole::kValidation).rows.weights == std::vector<float>{7});
+    CHECK(channel.notes.empty());
+    folder.write("a.npz", npz({{"x_train", pixels(2)}, {"y_train", labels(2)}, {"w", labels(2)}}));
+    const ChannelRows unweighted = read(folder.path());
+    CHECK(unweighted.rows.weights.empty());
+    REQUIRE(unweighted.notes.size() == 1);
+    has(unweighted.notes[0], "a.npz: the array w is not read. The weights of the rows in x_train");
+  }
+
+  TEST_CASE("read_channel: all bundles have as many targets, and weights, or none has") {
+    const TempDirectory folder;
+    folder.write("a.npz", npz({{"x", pixels(1)}, {"y", labels(1)}, {"w", labels(1, 3)}}));
+    folder.write("b.npz", npz({{"x", pixels(1)}, {"y", labels(1)}, {"w", labels(1, 4)}}));
+    CHECK(read(folder.path()).rows.weights == std::vector<float>{3, 4});
+    folder.write("b.npz", npz({{"x", pixels(1)}, {"y", labels(1)}}));
+    has(message_of(folder.path()), "b.npz: the rows have no weights, but those of " +
+                                       (folder / "a.npz").string() + " have some");
+    folder.write("b.npz", npz({{"x", pixels(1)}, {"y", npy("|u1", "(1, 2)", "ab")}}));
+    has(message_of(folder.path()), "b.npz: the rows have 2 targets each, but those of " +
+                                       (folder / "a.npz").string() + " have 1");
+    folder.write("a.npz", npz({{"x", pixels(1)}, {"y", npy("|u1", "(1, 2)", "cd")}}));
+    const Table rows = read(folder.path()).rows;
+    REQUIRE(rows.targets.size() == 2);
+    CHECK(rows.targets[0].numbers == Doubles{'c', 'a'});
+    CHECK(rows.targets[1].numbers == Doubles{'d', 'b'});
+  }
+
+  TEST_CASE("read_channel: weight_column names a column, which arrays don't have") {
+    const TempDirectory folder;
+    folder.write("a.npz", npz({{"x", pixels(1)}, {"y", labels(1)}}));
+    ReadOptions options;
+    options.weight_column = "weight";
+    CHECK_THROWS_WITH_AS(read_channel(folder.path(), ChannelRole::kTraining, options),
+                         doctest::Contains("weight_column is \"weight\", but the channel holds "
+                                           "arrays, which have no named columns. Save the weights "
+                                           "as an array w"),
+                         UserError);
+  }
+
   TEST_CASE("read_channel: arrays that don't make rows with labels are explained") {
     struct Case {
       std::vector<std::pair<std::string, std::string>> arrays;
@@ -285,8 +343,18 @@ TEST_SUITE("runtime/data") {
                   "a.npz, x, row 1, column 0"},
              Case{{{"x", npy("|O", "(2, 1)", "pickle")}, {"y", labels(2)}},
                   "a.npz, x: the array holds Python objects"},
-             Case{{{"x", pixels(2)}, {"y", npy("|u1", "(2, 3)", "abcdef")}},
-                  "a.npz, y: the labels have the shape (2, 3)"},
+             Case{{{"x", pixels(2)}, {"y", npy("|u1", "(2, 3, 1)", "abcdef")}},
+                  "a.npz, y: the labels have the shape (2, 3, 1)"},
+             Case{{{"x", pixels(2)}, {"y", labels(2)}, {"w", labels(3)}},
+                  "x has 2 rows, but w has 3"},
+             Case{{{"x", pixels(2)}, {"y", labels(2)}, {"w", npy("|i1", "(2,)", "\1\377")}},
+                  "a.npz, w, row 1 (counted from 0): the row's weight is -1"},
+             Case{{{"x_train", pixels(2)},
+                   {"y_train", labels(2)},
+                   {"x_test", pixels(2)},
+                   {"y_test", labels(2)},
+                   {"w_test", pixels(2)}},
+                  "w_test: the weights are numbers of the shape (2, 2, 2)"},
          }) {
       CAPTURE(c.words);
       const TempDirectory folder;
