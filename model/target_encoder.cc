@@ -43,10 +43,48 @@ std::vector<double> distinct(const std::vector<double>& numbers, std::size_t mos
   return found;
 }
 
-std::string target_of(const Table& table) {
-  return table.target_names.empty()
-             ? fmt::format("{}: the target", table.source)
-             : fmt::format("{}: the target \"{}\"", table.source, table.target_names[0]);
+// What messages call a target column.
+std::string target_of(const Table& table, std::size_t column = 0) {
+  if (!table.target_names.empty()) {
+    return fmt::format("{}: the target \"{}\"", table.source,
+                       table.target_names[column].substr(0, 100));
+  }
+  if (table.targets.size() == 1) return fmt::format("{}: the target", table.source);
+  return fmt::format("{}: target column {}", table.source, column + 1);
+}
+
+// The choice as a hyperparameter says it.
+std::string_view word(TaskChoice choice) {
+  switch (choice) {
+    case TaskChoice::kAuto:
+      return "auto";
+    case TaskChoice::kClassification:
+      return "classification";
+    case TaskChoice::kBinary:
+      return "binary";
+    case TaskChoice::kMultilabel:
+      return "multilabel";
+    case TaskChoice::kRegression:
+      return "regression";
+  }
+  return "";
+}
+
+bool is_binary(double value) { return value == 0 || value == 1; }
+
+bool all_binary(const RawTargets& targets) {
+  return targets.text.empty() &&
+         std::all_of(targets.numbers.begin(), targets.numbers.end(), is_binary);
+}
+
+// Whether each row has exactly one 1, in several columns of 0 and 1.
+bool is_one_hot(const std::vector<RawTargets>& targets) {
+  for (std::size_t row = 0; row < targets[0].size(); ++row) {
+    double sum = 0;
+    for (const RawTargets& target : targets) sum += target.numbers[row];
+    if (sum != 1) return false;
+  }
+  return true;
 }
 
 std::string label_list(const std::vector<std::string>& labels) {
@@ -59,18 +97,26 @@ std::string label_list(const std::vector<std::string>& labels) {
   return list;
 }
 
-void fit_classes(const Table& table, Schema& schema) {
-  schema.task = Task::kClassification;
+// Of the one target column, whose values are text or integers.
+void fit_classes(const Table& table, TaskChoice choice, Schema& schema) {
+  const RawTargets& targets = table.targets[0];
+  if (const auto row = first_fraction(targets.numbers)) {
+    throw UserError(
+        fmt::format("{} is {} in row {}, but task={} needs labels that are integers or text. Set "
+                    "task=regression, or check which column is the target.",
+                    target_of(table), targets.numbers[*row], *row + 1, word(choice)));
+  }
+  schema.task = choice == TaskChoice::kBinary ? Task::kBinary : Task::kClassification;
   schema.labels.clear();
-  if (!table.targets.at(0).text.empty()) {
+  if (!targets.text.empty()) {
     schema.labels_are_text = true;
-    schema.labels = table.targets.at(0).text;
+    schema.labels = targets.text;
     std::sort(schema.labels.begin(), schema.labels.end());
     schema.labels.erase(std::unique(schema.labels.begin(), schema.labels.end()),
                         schema.labels.end());
   } else {
     schema.labels_are_text = false;
-    std::vector<double> numbers = table.targets.at(0).numbers;
+    std::vector<double> numbers = targets.numbers;
     const auto doubtful = std::find_if(numbers.begin(), numbers.end(), [](double number) {
       return std::fabs(number) >= kFirstDoubtfulInteger;
     });
@@ -87,93 +133,150 @@ void fit_classes(const Table& table, Schema& schema) {
   if (schema.labels.size() == 1) {
     throw UserError(
         fmt::format("{} is \"{}\" in all {} rows. A classifier needs rows of at least two classes: "
-                    "add rows of another "
-                    "class, or check which column is the target.",
-                    target_of(table), schema.labels[0].substr(0, 100), table.targets.at(0).size()));
+                    "add rows of another class, or check which column is the target.",
+                    target_of(table), schema.labels[0].substr(0, 100), targets.size()));
+  }
+  if (choice == TaskChoice::kBinary && schema.labels.size() != 2) {
+    throw UserError(
+        fmt::format("{} has {} distinct labels ({}), but task=binary needs exactly two. Set "
+                    "task=classification to learn them all, or check which column is the target.",
+                    target_of(table), schema.labels.size(), label_list(schema.labels)));
+  }
+}
+
+[[noreturn]] void throw_text_in_regression(const Table& table, std::size_t column) {
+  const auto is_number = [](const std::string& field) {
+    double value = 0;
+    const char* const end = field.data() + field.size();
+    const auto [rest, error] = std::from_chars(field.data(), end, value);
+    return error == std::errc() && rest == end;
+  };
+  const std::vector<std::string>& text = table.targets[column].text;
+  const auto found = std::find_if_not(text.begin(), text.end(), is_number);
+  if (found == text.end()) {
+    throw UserError(
+        fmt::format("{} is an array of text (\"{}\" in row 1), but a regression needs numbers. "
+                    "Save the array as float32.",
+                    target_of(table, column), text.front().substr(0, 100)));
+  }
+  throw UserError(
+      fmt::format("{} is \"{}\" in row {}, which is no number, but a regression needs numbers. "
+                  "Mend the row, choose another target, or set task=classification.",
+                  target_of(table, column), found->substr(0, 100), found - text.begin() + 1));
+}
+
+void require_numbers(const Table& table) {
+  for (std::size_t column = 0; column < table.targets.size(); ++column) {
+    if (!table.targets[column].text.empty()) throw_text_in_regression(table, column);
+  }
+}
+
+// Throws at the first value of a multilabel table that is neither 0 nor 1.
+void require_binary(const Table& table) {
+  for (std::size_t column = 0; column < table.targets.size(); ++column) {
+    const RawTargets& targets = table.targets[column];
+    if (all_binary(targets)) continue;
+    const auto number = std::find_if_not(targets.numbers.begin(), targets.numbers.end(), is_binary);
+    const bool is_text = !targets.text.empty();
+    throw UserError(fmt::format(
+        "{} is {} in row {}, but task=multilabel needs 0 or 1 in each target column. Correct the "
+        "value, or set task=regression to learn numbers or task=classification to learn one label "
+        "per row.",
+        target_of(table, column),
+        is_text ? fmt::format("the text \"{}\"", targets.text[0].substr(0, 100))
+                : fmt::to_string(*number),
+        is_text ? 1 : number - targets.numbers.begin() + 1));
+  }
+}
+
+void fit_multilabel(const Table& table, Schema& schema) {
+  require_binary(table);
+  schema.task = Task::kMultilabel;
+  schema.labels = table.target_names;
+  schema.labels_are_text = !table.target_names.empty();
+  for (std::size_t i = schema.labels.size(); i < table.targets.size(); ++i) {
+    schema.labels.push_back(fmt::to_string(i));
   }
 }
 
 void fit_regression(const Table& table, Schema& schema) {
-  if (!table.targets.at(0).text.empty()) {
-    const auto is_number = [](const std::string& field) {
-      double value = 0;
-      const char* const end = field.data() + field.size();
-      const auto [rest, error] = std::from_chars(field.data(), end, value);
-      return error == std::errc() && rest == end;
-    };
-    const std::vector<std::string>& text = table.targets.at(0).text;
-    const auto found = std::find_if_not(text.begin(), text.end(), is_number);
-    if (found == text.end()) {
-      throw UserError(
-          fmt::format("{} is an array of text (\"{}\" in row 1), but a regression needs numbers. "
-                      "Save the array as float32.",
-                      target_of(table), text.front().substr(0, 100)));
-    }
-    throw UserError(
-        fmt::format("{} is \"{}\" in row {}, which is no number, but a regression needs numbers. "
-                    "Mend the row, choose another target, or set task=classification.",
-                    target_of(table), found->substr(0, 100), found - text.begin() + 1));
-  }
+  require_numbers(table);
   schema.task = Task::kRegression;
   schema.labels.clear();
   schema.labels_are_text = false;
 }
 
-}  // namespace
-
-void fit_targets(const Table& table, TaskChoice choice, Schema& schema) {
-  schema.target_names = table.target_names;
-  const bool is_text = !table.targets.at(0).text.empty();
-  if (choice == TaskChoice::kAuto) {
-    const bool few_integers = !is_text && !first_fraction(table.targets.at(0).numbers) &&
-                              distinct(table.targets.at(0).numbers, kMostAutomaticClasses).size() <=
-                                  kMostAutomaticClasses;
-    choice = is_text || few_integers ? TaskChoice::kClassification : TaskChoice::kRegression;
+TaskChoice choose(const Table& table) {
+  const std::vector<RawTargets>& targets = table.targets;
+  if (targets.size() == 1) {
+    const bool is_text = !targets[0].text.empty();
+    const bool few_integers =
+        !is_text && !first_fraction(targets[0].numbers) &&
+        distinct(targets[0].numbers, kMostAutomaticClasses).size() <= kMostAutomaticClasses;
+    return is_text || few_integers ? TaskChoice::kClassification : TaskChoice::kRegression;
   }
-  if (choice == TaskChoice::kRegression) {
-    fit_regression(table, schema);
-    return;
-  }
-  if (const auto row = first_fraction(table.targets.at(0).numbers)) {
+  if (!std::all_of(targets.begin(), targets.end(), all_binary)) return TaskChoice::kRegression;
+  if (is_one_hot(targets)) {
     throw UserError(fmt::format(
-        "{} is {} in row {}, but task=classification needs labels that are integers or text. Set "
-        "task=regression, or check which column is the target.",
-        target_of(table), table.targets.at(0).numbers[*row], *row + 1));
+        "{}: each row has exactly one 1 in the {} target columns, so they look like one-hot "
+        "classes. To learn classes, give one column of labels (for arrays, numpy.argmax(y, "
+        "axis=1)); to learn {} independent labels, set task=multilabel.",
+        table.source, targets.size(), targets.size()));
   }
-  fit_classes(table, schema);
+  return TaskChoice::kMultilabel;
 }
 
-EncodedTargets encode_targets(const Table& table, const Schema& schema) {
-  EncodedTargets encoded;
-  const RawTargets& targets = table.targets.at(0);
-  const std::size_t rows = targets.size();
-  if (schema.task == Task::kRegression) {
-    if (!targets.text.empty()) {
-      Schema ignored;
-      fit_regression(table, ignored);
-    }
-    encoded.values.reserve(rows);
+// The target columns have to be those of the training rows.
+void require_same_columns(const Table& table, const Schema& schema) {
+  if (table.targets.size() != schema.targets) {
+    throw UserError(fmt::format(
+        "{}: the rows have {} target column{}, but the training rows have {}. Both must have the "
+        "same targets in the same order.",
+        table.source, table.targets.size(), table.targets.size() == 1 ? "" : "s", schema.targets));
+  }
+  if (table.target_names.empty() || schema.target_names.empty()) return;
+  for (std::size_t i = 0; i < schema.targets; ++i) {
+    if (table.target_names[i] == schema.target_names[i]) continue;
+    throw UserError(fmt::format(
+        "{}, but in the training rows target column {} is \"{}\". Both must have the same targets "
+        "in the same order.",
+        target_of(table, i), i + 1, schema.target_names[i].substr(0, 100)));
+  }
+}
+
+std::vector<float> encode_values(const Table& table) {
+  const std::size_t columns = table.targets.size();
+  const std::size_t rows = table.targets[0].size();
+  std::vector<float> values(rows * columns);
+  for (std::size_t column = 0; column < columns; ++column) {
     for (std::size_t row = 0; row < rows; ++row) {
-      const float value = static_cast<float>(targets.numbers[row]);
+      const double number = table.targets[column].numbers[row];
+      const float value = static_cast<float>(number);
       if (!std::isfinite(value)) {
         throw UserError(fmt::format(
             "{} is {} in row {}, which float32 can't hold. Give the target in larger units.",
-            target_of(table), targets.numbers[row], row + 1));
+            target_of(table, column), number, row + 1));
       }
-      encoded.values.push_back(value);
+      values[row * columns + column] = value;
     }
-    return encoded;
   }
+  return values;
+}
+
+std::vector<std::int32_t> encode_classes(const Table& table, const Schema& schema) {
+  const RawTargets& targets = table.targets[0];
+  const std::size_t rows = targets.size();
   std::unordered_map<std::string, std::int32_t> index;
   for (std::size_t label = 0; label < schema.labels.size(); ++label) {
     index.emplace(schema.labels[label], static_cast<std::int32_t>(label));
   }
-  encoded.classes.reserve(rows);
+  std::vector<std::int32_t> classes;
+  classes.reserve(rows);
   double last_number = 0;
   std::int32_t last_class = -1;
   for (std::size_t row = 0; row < rows; ++row) {
     if (targets.text.empty() && last_class >= 0 && targets.numbers[row] == last_number) {
-      encoded.classes.push_back(last_class);
+      classes.push_back(last_class);
       continue;
     }
     const std::string label = !targets.text.empty() ? targets.text[row]
@@ -187,12 +290,46 @@ EncodedTargets encode_targets(const Table& table, const Schema& schema) {
           "such rows out, or add rows of that class to the training data.",
           target_of(table), label.substr(0, 100), row + 1, label_list(schema.labels)));
     }
-    encoded.classes.push_back(found->second);
+    classes.push_back(found->second);
     if (targets.text.empty()) {
       last_number = targets.numbers[row];
       last_class = found->second;
     }
   }
+  return classes;
+}
+
+}  // namespace
+
+void fit_targets(const Table& table, TaskChoice choice, Schema& schema) {
+  schema.target_names = table.target_names;
+  schema.targets = table.targets.size();
+  if (choice == TaskChoice::kAuto) choice = choose(table);
+  if (choice == TaskChoice::kRegression) return fit_regression(table, schema);
+  if (choice == TaskChoice::kMultilabel) return fit_multilabel(table, schema);
+  if (schema.targets > 1) {
+    throw UserError(fmt::format(
+        "{}: there are {} target columns, but task={} learns one label per row. Give one column of "
+        "labels (for arrays that are one-hot, numpy.argmax(y, axis=1)), or set task=multilabel or "
+        "task=regression.",
+        table.source, schema.targets, word(choice)));
+  }
+  fit_classes(table, choice, schema);
+}
+
+EncodedTargets encode_targets(const Table& table, const Schema& schema) {
+  require_same_columns(table, schema);
+  EncodedTargets encoded;
+  if (has_classes(schema.task)) {
+    encoded.classes = encode_classes(table, schema);
+    return encoded;
+  }
+  if (schema.task == Task::kMultilabel) {
+    require_binary(table);
+  } else {
+    require_numbers(table);
+  }
+  encoded.values = encode_values(table);
   return encoded;
 }
 
