@@ -1,0 +1,105 @@
+#include "runtime/data/overlap.h"
+
+#include <bit>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace mlp {
+namespace {
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+// The bytes of a row, in its two parts.
+class RowBytes {
+ public:
+  explicit RowBytes(const Dataset& dataset) : dataset_(dataset) {
+    const std::size_t value = dataset.features.type == FeatureType::kUint8 ? 1 : sizeof(float);
+    feature_bytes_ = dataset.features.width * value;
+    if (dataset.features.rows > 0) targets_ = dataset.values.size() / dataset.features.rows;
+  }
+
+  std::size_t hash(std::uint32_t row) const {
+    constexpr std::hash<std::string_view> kHash;
+    // The golden ratio's bits keep the parts of equal hashes from cancelling out.
+    return kHash(features(row)) * 0x9E3779B97F4A7C15U ^ kHash(targets(row));
+  }
+
+  bool equal(std::uint32_t row, const RowBytes& other, std::uint32_t other_row) const {
+    return features(row) == other.features(other_row) && targets(row) == other.targets(other_row);
+  }
+
+ private:
+  std::string_view features(std::uint32_t row) const {
+    return {static_cast<const char*>(dataset_.features.data) + row * feature_bytes_,
+            feature_bytes_};
+  }
+  std::string_view targets(std::uint32_t row) const {
+    if (targets_ == 0) {
+      return {reinterpret_cast<const char*>(&dataset_.classes[row]), sizeof(std::int32_t)};
+    }
+    return {reinterpret_cast<const char*>(&dataset_.values[row * targets_]),
+            targets_ * sizeof(float)};
+  }
+
+  const Dataset& dataset_;
+  std::size_t feature_bytes_ = 0;
+  std::size_t targets_ = 0;  // values to a row; 0: it has a class instead
+};
+
+}  // namespace
+
+Overlap find_overlap(const Dataset& training, const Dataset& other) {
+  if (training.features.type != other.features.type ||
+      training.features.width != other.features.width ||
+      training.classes.empty() != other.classes.empty()) {
+    throw std::logic_error("find_overlap: the sets have rows of different kinds");
+  }
+  const RowBytes training_rows(training);
+  const RowBytes other_rows(other);
+  const std::size_t count = other.rows.size();
+
+  // A table of the distinct rows of `other`, by open addressing and half empty at least; an entry
+  // is a position in other.rows. Equal rows share the entry of the first, which `first_equal` leads
+  // to.
+  const std::size_t mask = std::bit_ceil(2 * count + 1) - 1;
+  std::vector<std::uint32_t> table(mask + 1, kNone);
+  std::vector<std::size_t> hashes(count);
+  std::vector<std::uint32_t> first_equal(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    hashes[i] = other_rows.hash(other.rows[i]);
+    std::size_t place = hashes[i] & mask;
+    while (table[place] != kNone &&
+           (hashes[table[place]] != hashes[i] ||
+            !other_rows.equal(other.rows[table[place]], other_rows, other.rows[i]))) {
+      place = (place + 1) & mask;
+    }
+    if (table[place] == kNone) table[place] = i;
+    first_equal[i] = table[place];
+  }
+
+  std::vector<std::uint32_t> found_in(count, kNone);  // by entry, the first equal training row
+  for (const std::uint32_t row : training.rows) {
+    const std::size_t hash = training_rows.hash(row);
+    for (std::size_t place = hash & mask; table[place] != kNone; place = (place + 1) & mask) {
+      const std::uint32_t i = table[place];
+      if (hashes[i] != hash || !training_rows.equal(row, other_rows, other.rows[i])) continue;
+      if (found_in[i] == kNone) found_in[i] = row;
+      break;
+    }
+  }
+
+  Overlap overlap;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t row = found_in[first_equal[i]];
+    if (row == kNone) continue;
+    if (overlap.rows++ > 0) continue;
+    overlap.first = other.rows[i];
+    overlap.first_training = row;
+  }
+  return overlap;
+}
+
+}  // namespace mlp
