@@ -9,6 +9,7 @@
 #include "model/standardizer.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/read_channel.h"
+#include "runtime/data/summary.h"
 #include "runtime/sagemaker/environment.h"
 #include "runtime/sagemaker/hyperparameters.h"
 
@@ -22,7 +23,9 @@ struct TrainingData {
   Dataset training;
   std::optional<Dataset> validation;
   std::optional<Dataset> test;
-  std::vector<std::string> notes;  // worth a log line each
+  std::vector<FeatureSummary> summary;  // of the training rows before scaling, if asked for
+  std::vector<std::string> notes;       // worth a log line each
+  std::vector<std::string> warnings;    // likewise, loudly: results will not be what they seem
 };
 
 // Reads the channels, fits schema and scaling on the training rows alone, and applies them to all.
@@ -30,9 +33,13 @@ struct TrainingData {
 // else the test arrays of an .npz that holds both. Test rows are those of the test channel, or else
 // these arrays.
 //
+// A weight column, or arrays of weights, weigh the rows of their own set. class_weight is for the
+// training rows alone, as in Keras: rows that are split off to validate keep the weights that they
+// came with. Rows to train on that serve to validate or test too are a warning.
+//
 // `poll` is called now and then, and may throw to stop. Throws UserError where rows can't be read,
-// do not fit each other, or are claimed twice.
+// do not fit each other, are claimed twice, or all weigh nothing.
 TrainingData load_data(const Environment& environment, const Hyperparameters& hyperparameters,
-                       const std::function<void()>& poll);
+                       const std::function<void()>& poll, bool with_summary = false);
 
 }  // namespace mlp

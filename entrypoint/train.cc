@@ -205,6 +205,7 @@ void train_command(const CommandLine& line, const Variables& variables,
     progress.reading();
   });
   for (const std::string& note : data.notes) spdlog::info("{}", note);
+  for (const std::string& warning : data.warnings) spdlog::warn("{}", warning);
   warn_of_objective(environment, data.validation.has_value());
 
   const std::size_t cpus = available_cpus();
