@@ -207,16 +207,6 @@ std::string dump_metadata(Json metadata) {
 
 constexpr std::int64_t kSingleTargetVersion = 1;  // with relu, and a target name instead of several
 
-constexpr std::pair<Task, std::string_view> kTasks[] = {{Task::kClassification, "classification"},
-                                                        {Task::kBinary, "binary"},
-                                                        {Task::kMultilabel, "multilabel"},
-                                                        {Task::kRegression, "regression"}};
-
-std::string_view task_name(Task task) {
-  const auto found = std::ranges::find(kTasks, task, &std::pair<Task, std::string_view>::first);
-  return found->second;
-}
-
 Json metadata_of(const Artifact& artifact) {
   const Schema& schema = artifact.schema;
   Json rows = Json::array();
@@ -254,8 +244,9 @@ std::size_t count_from_json(const Json& value) {
 }
 
 Task task_from_json(const Json& name) {
-  for (const auto& [task, known] : kTasks) {
-    if (name == known) return task;
+  for (const Task task :
+       {Task::kClassification, Task::kBinary, Task::kMultilabel, Task::kRegression}) {
+    if (name == task_name(task)) return task;
   }
   throw std::range_error("the task is none that is known");
 }

@@ -448,7 +448,8 @@ const std::vector<Metric>& metrics() {
              "mean over the labels of precision (precision_score, average=\"macro\")"),
        [](J& j) { return macro(j.decisions(), precision); }},
       {share("precision_weighted", labels,
-             "the same, weighted by the labels' true rows (precision_score, average=\"weighted\")"),
+             "mean over the labels of precision, weighted by their true rows (precision_score, "
+             "average=\"weighted\")"),
        [](J& j) { return weighted(j.decisions(), precision); }},
       {share("recall_micro", labels,
              "recall over the decisions about all labels (recall_score, average=\"micro\")"),
@@ -457,7 +458,8 @@ const std::vector<Metric>& metrics() {
              "mean over the labels of recall (recall_score, average=\"macro\")"),
        [](J& j) { return macro(j.decisions(), recall); }},
       {share("recall_weighted", labels,
-             "the same, weighted by the labels' true rows (recall_score, average=\"weighted\")"),
+             "mean over the labels of recall, weighted by their true rows (recall_score, "
+             "average=\"weighted\")"),
        [](J& j) { return weighted(j.decisions(), recall); }},
       {share("f1_micro", labels,
              "f1 over the decisions about all labels (f1_score, average=\"micro\")"),
@@ -465,7 +467,8 @@ const std::vector<Metric>& metrics() {
       {share("f1_macro", labels, "mean over the labels of f1 (f1_score, average=\"macro\")"),
        [](J& j) { return macro(j.decisions(), f1); }},
       {share("f1_weighted", labels,
-             "the same, weighted by the labels' true rows (f1_score, average=\"weighted\")"),
+             "mean over the labels of f1, weighted by their true rows (f1_score, "
+             "average=\"weighted\")"),
        [](J& j) { return weighted(j.decisions(), f1); }},
       {share("auc", labels,
              "area under the ROC curve of the second class; more classes: mean of each against the "

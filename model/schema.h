@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mlp {
@@ -13,6 +14,21 @@ namespace mlp {
 // labels[1] kMultilabel      any of several labels, each by itself: an output per label, sigmoid
 // kRegression      one number or several: an output per target
 enum class Task { kClassification, kBinary, kMultilabel, kRegression };
+
+// What users and files call it.
+constexpr std::string_view task_name(Task task) {
+  switch (task) {
+    case Task::kBinary:
+      return "binary";
+    case Task::kMultilabel:
+      return "multilabel";
+    case Task::kRegression:
+      return "regression";
+    case Task::kClassification:
+      break;
+  }
+  return "classification";
+}
 
 // Whether each row belongs to one class, as opposed to having a number per output.
 constexpr bool has_classes(Task task) {
