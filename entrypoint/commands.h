@@ -20,12 +20,13 @@ inline constexpr const char* kModelFile = "model.h5";
 // Each carries out one command and returns. Relative paths start from `working_directory`; what
 // goes wrong is thrown as UserError, PlatformError or UsageError.
 
-// Contract -> data -> trainer -> model.h5, then prediction.csv, evaluation.json and history.csv. A
-// stop signal ends it early and well, once a first step is done.
+// Contract -> data -> trainer -> model.h5, then prediction.csv, evaluation.json, metrics.json and
+// history.csv. A stop signal or max_runtime_seconds ends it early and well, once a first step is
+// done. With --check nothing is trained or written: what would be goes to stdout.
 void train_command(const CommandLine& line, const Variables& variables,
                    const std::filesystem::path& working_directory);
 
-// Predictions for the rows of one file, as CSV: label and probabilities, or the value.
+// Predictions for the rows of one file, as CSV: labels and probabilities, or values.
 void predict_command(const CommandLine& line, const Variables& variables,
                      const std::filesystem::path& working_directory);
 

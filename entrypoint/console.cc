@@ -39,6 +39,14 @@ void print_error(const std::string& text) {
   std::fflush(stderr);
 }
 
+void MetricPrinter::print(const EpochMetrics& epoch) const {
+  for (const std::string& line : epoch_lines(style_, epoch, host_)) print_line(line);
+}
+
+void MetricPrinter::print_final(const EpochMetrics& metrics) const {
+  for (const std::string& line : final_lines(style_, metrics, host_)) print_line(line);
+}
+
 ProgressReporter::ProgressReporter(bool bar) : bar_(bar), last_(Clock::now()) {}
 
 bool ProgressReporter::is_due(Clock::duration pause) {

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
+#include "runtime/training/metric_log.h"
 #include "runtime/training/trainer.h"
 
 namespace mlp {
@@ -16,6 +18,21 @@ void print_line(const std::string& line);
 
 // Text on stderr, as it is.
 void print_error(const std::string& text);
+
+// Prints metrics on stdout in the style that was asked for.
+class MetricPrinter {
+ public:
+  // `host` is this machine's name among the job's.
+  MetricPrinter(MetricStyle style, std::string host) : style_(style), host_(std::move(host)) {}
+
+  void print(const EpochMetrics& epoch) const;
+  // What the final model comes to.
+  void print_final(const EpochMetrics& metrics) const;
+
+ private:
+  MetricStyle style_;
+  std::string host_;
+};
 
 // Tells on stderr how far an epoch is: by a bar where a person watches, else by a log line now and
 // then.

@@ -10,6 +10,7 @@
 #include "entrypoint/commands.h"
 #include "entrypoint/console.h"
 #include "entrypoint/describe_formats.h"
+#include "entrypoint/settings.h"
 #include "model/error.h"
 #include "model/hdf5_file.h"
 #include "model/kernels/engine.h"
@@ -46,10 +47,23 @@ Hyperparameters options_of(const CommandLine& line) {
 }
 
 // The definitions of the metrics in the task's lines, or in every task's where the task is open.
-ordered_json metric_definitions_of(const Hyperparameters&) { return metric_definitions(); }
-
-std::string metrics_text() {
-  throw UsageError("mlp describe: --page metrics is still to come. Use mlp describe.");
+ordered_json metric_definitions_of(const Hyperparameters& options) {
+  const std::vector<Task> all = {Task::kClassification, Task::kBinary, Task::kMultilabel,
+                                 Task::kRegression};
+  check_metric_names(options.eval_metrics);
+  ordered_json definitions = ordered_json::array();
+  for (const Task task : all) {
+    if (options.task != "auto" && options.task != task_name(task)) continue;
+    for (const ordered_json& definition :
+         metric_definitions(task, options.eval_metrics, metric_style(options))) {
+      const auto same = [&](const ordered_json& known) {
+        return known["Name"] == definition["Name"];
+      };
+      if (std::none_of(definitions.begin(), definitions.end(), same))
+        definitions.push_back(definition);
+    }
+  }
+  return definitions;
 }
 
 // Without the ranges that make no sense for the task.
@@ -81,7 +95,7 @@ std::string description_text(const CommandLine& line) {
         .dump(2);
   }
   if (format == "markdown") {
-    return page == "metrics" ? metrics_text() : hyperparameters_page(description);
+    return page == "metrics" ? metrics_page() : hyperparameters_page(description);
   }
   if (description.metric_definitions.size() > kMaxMetricDefinitions) {
     throw UsageError(

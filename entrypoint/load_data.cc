@@ -180,8 +180,8 @@ void warn_of_overlap(TrainingData& data, const std::string& training_source, con
       100 * static_cast<double>(overlap.rows) / static_cast<double>(other.rows.size());
   data.warnings.push_back(fmt::format(
       "{} of {} {} rows ({:.1f} %) are training rows too, with the same features and target. The "
-      "first is row {} of {}, which equals row {} of {}. The {} metrics will be too good: leave "
-      "them out of one of the two.",
+      "first is row {} of {}, which equals row {} of {}. The {} metrics will be too good: remove "
+      "the repeated rows, unless they are different cases that happen to be equal.",
       overlap.rows, other.rows.size(), sets, percent, overlap.first + std::size_t{1}, source,
       overlap.first_training + std::size_t{1}, training_source, sets));
 }

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <system_error>
 
 #include "entrypoint/commands.h"
@@ -26,26 +28,50 @@ namespace {
 
 constexpr std::size_t kChunkRows = 4096;
 
-std::string header_line(const Schema& schema) {
-  if (schema.task == Task::kRegression) return "prediction\n";
-  std::string line = "label";
-  for (const std::string& label : schema.labels)
-    line += fmt::format(",{}", csv_field("probability_" + label));
-  line += '\n';
+// "prefix_name" for each label or target, as CSV fields with a comma in front.
+std::string named_columns(std::string_view prefix, const std::vector<std::string>& names) {
+  std::string line;
+  for (const std::string& name : names)
+    line += fmt::format(",{}", csv_field(fmt::format("{}_{}", prefix, name)));
   return line;
+}
+
+std::string header_line(const Schema& schema) {
+  std::string line;
+  switch (schema.task) {
+    case Task::kClassification:
+    case Task::kBinary:
+      line = ",label" + named_columns("probability", schema.labels);
+      break;
+    case Task::kMultilabel:
+      line = named_columns("label", schema.labels) + named_columns("probability", schema.labels);
+      break;
+    case Task::kRegression:
+      if (schema.targets == 1) {
+        line = ",prediction";
+      } else if (!schema.target_names.empty()) {
+        line = named_columns("prediction", schema.target_names);
+      } else {
+        for (std::size_t i = 0; i < schema.targets; ++i) line += fmt::format(",prediction_{}", i);
+      }
+  }
+  return line.substr(1) + '\n';
 }
 
 void append_rows(std::string& text, const Schema& schema, const std::vector<float>& predictions) {
   const std::size_t outputs = schema.outputs();
-  for (auto row = predictions.begin(); row != predictions.end();
-       row += static_cast<std::ptrdiff_t>(outputs)) {
-    const auto end = row + static_cast<std::ptrdiff_t>(outputs);
-    if (schema.task == Task::kClassification) {
-      const auto best = std::max_element(row, end) - row;
-      text += csv_field(schema.labels[static_cast<std::size_t>(best)]);
-      text += ',';
+  const auto out = std::back_inserter(text);
+  for (std::size_t first = 0; first < predictions.size(); first += outputs) {
+    const std::span row(predictions.data() + first, outputs);
+    if (has_classes(schema.task)) {
+      const auto best = predicted_class(schema.task, row.data(), outputs);
+      fmt::format_to(out, "{},", csv_field(schema.labels[static_cast<std::size_t>(best)]));
     }
-    fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(row, end, ","));
+    if (schema.task == Task::kBinary) fmt::format_to(out, "{},", 1 - row[0]);
+    if (schema.task == Task::kMultilabel) {
+      for (const float probability : row) fmt::format_to(out, "{:d},", probability > 0.5F);
+    }
+    fmt::format_to(out, "{}\n", fmt::join(row, ","));
   }
 }
 

@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 
 #include "entrypoint/commands.h"
 #include "entrypoint/console.h"
 #include "entrypoint/load_data.h"
+#include "entrypoint/settings.h"
 #include "entrypoint/stop_signal.h"
 #include "model/artifact.h"
 #include "model/error.h"
@@ -35,6 +38,9 @@ constexpr double kReportSecondsAfterStop = 5;
 constexpr std::size_t kRowsPerDoubtfulLabel = 2;
 
 bool out_of_time() { return seconds_since_stop() > kReportSecondsAfterStop; }
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::ordered_json;
 
 DirectoryFlags directory_flags(const CommandLine& line) {
   return {line.option("train"), line.option("validation"), line.option("test"),
@@ -71,42 +77,46 @@ std::string rows_text(const TrainingData& data) {
   return text;
 }
 
-void log_job(const TrainingData& data, const TrainerConfig& config, std::size_t workers) {
-  const Schema& schema = data.schema;
-  spdlog::info("Rows: {}, of {} {}{}", rows_text(data), fmt::join(schema.row_shape, " x "),
-               data.training.features.type == FeatureType::kUint8 ? "pixels" : "features",
-               data.standardizer.empty() ? "" : ", standardised");
-  spdlog::info("Task: {}", schema.task == Task::kRegression
-                               ? std::string("regression")
-                               : fmt::format("classification, {} classes", schema.labels.size()));
-  if (schema.labels.size() * kRowsPerDoubtfulLabel > data.training.rows.size()) {
-    spdlog::warn("There are {} labels in {} rows. Is the target an identifier?",
-                 schema.labels.size(), data.training.rows.size());
+std::string task_text(const Schema& schema) {
+  switch (schema.task) {
+    case Task::kClassification:
+      return fmt::format("classification, {} classes", schema.labels.size());
+    case Task::kBinary:
+      return fmt::format("binary, \"{}\" against \"{}\"", schema.labels[1], schema.labels[0]);
+    case Task::kMultilabel:
+      return fmt::format("multilabel, {} labels", schema.labels.size());
+    case Task::kRegression:
+      break;
   }
-  const ParameterLayout layout(config.network);
-  spdlog::info("Network: {}-{}-{}, {} parameters; num_threads {}, {} workers, {}",
-               config.network.inputs, fmt::join(config.network.hidden, "-"), config.network.outputs,
-               layout.count(), config.num_threads, workers,
+  return schema.targets == 1 ? "regression" : fmt::format("regression, {} targets", schema.targets);
+}
+
+std::string feature_text(const TrainingData& data) {
+  return fmt::format("{} {}{}", fmt::join(data.schema.row_shape, " x "),
+                     data.training.features.type == FeatureType::kUint8 ? "pixels" : "features",
+                     data.standardizer.empty() ? "" : ", standardised");
+}
+
+std::string network_text(const TrainerConfig& config) {
+  const MlpConfig& network = config.network;
+  return fmt::format("{}-{}-{}, {}, {} parameters", network.inputs, fmt::join(network.hidden, "-"),
+                     network.outputs, name(network.activation), ParameterLayout(network).count());
+}
+
+void log_job(const TrainingData& data, const TrainerConfig& config, std::size_t workers) {
+  spdlog::info("Rows: {}, of {}", rows_text(data), feature_text(data));
+  spdlog::info("Task: {}", task_text(data.schema));
+  spdlog::info("Network: {}; num_threads {}, {} workers, {}", network_text(config),
+               config.num_threads, workers,
                kernels::name(kernels::vector_kernels().instruction_set));
 }
 
-TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
-                             std::size_t num_threads) {
-  TrainerConfig config;
-  config.network.inputs = schema.width();
-  for (const std::int64_t width : hyperparameters.dense_hidden) {
-    config.network.hidden.push_back(static_cast<std::size_t>(width));
+void warn_of_labels(const TrainingData& data) {
+  const std::size_t labels = has_classes(data.schema.task) ? data.schema.labels.size() : 0;
+  if (labels * kRowsPerDoubtfulLabel > data.training.rows.size()) {
+    spdlog::warn("There are {} labels in {} rows. Is the target an identifier?", labels,
+                 data.training.rows.size());
   }
-  config.network.outputs = schema.outputs();
-  config.network.drop_rate = hyperparameters.drop_rate;
-  config.task = schema.task;
-  config.adam.learning_rate = hyperparameters.learning_rate;
-  config.epochs = static_cast<std::size_t>(hyperparameters.epochs);
-  config.batch_size = static_cast<std::size_t>(hyperparameters.batch_size);
-  config.seed = static_cast<std::uint64_t>(hyperparameters.seed);
-  config.num_threads = num_threads;
-  config.scale_target = hyperparameters.scale_target;
-  return config;
 }
 
 Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
@@ -116,7 +126,8 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
   artifact.mean = data.standardizer.mean();
   artifact.variance = data.standardizer.variance();
   artifact.drop_rate = config.network.drop_rate;
-  artifact.layers = result.layers;
+  artifact.activation = config.network.activation;
+  artifact.layers = result.candidate.layers;
   artifact.hyperparameters = to_json(hyperparameters);
   artifact.num_threads = config.num_threads;
   artifact.history = result.history;
@@ -130,7 +141,8 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
 
 // Of an earlier run, since they would not be about this run's model.
 void remove_left_overs(const std::filesystem::path& folder) {
-  for (const char* const name : {"evaluation.json", "history.csv", "prediction.csv"}) {
+  for (const char* const name :
+       {"evaluation.json", "history.csv", "metrics.json", "prediction.csv"}) {
     std::error_code ignored;
     std::filesystem::remove(folder / name, ignored);
   }
@@ -143,33 +155,65 @@ bool same_rows(const Dataset& a, const Dataset& b) {
 
 // Judges an epoch that a stop kept from it, for one more line of metrics and one more row.
 void report_unfinished(const TrainingData& data, const TrainerConfig& config,
-                       TrainingResult& result, Team& team) {
+                       TrainingResult& result, const MetricPrinter& printer, Team& team) {
   if (!result.unfinished) return;
   EpochMetrics& metrics = *result.unfinished;
   if (data.validation) {
-    result.validation = judge(result.layers, config.task, *data.validation, team, out_of_time);
+    result.validation = judge(result.candidate, *data.validation, team, out_of_time);
     if (!result.validation) return;
-    add_validation(metrics, config.task, *data.validation, *result.validation);
+    add_validation(metrics, config, *data.validation, *result.validation);
   }
-  print_line(epoch_line(metrics));
+  printer.print(metrics);
   add_row(result.history, metrics);
+}
+
+// What the final model says of every set of rows.
+class Judgement {
+ public:
+  Judgement(const TrainingData& data, TrainingResult& result, Team& team)
+      : data_(data), result_(result), team_(team) {}
+
+  // Nothing where there is no such set, or no time to judge it.
+  const Predictions* training() { return of(training_, &data_.training); }
+  const Predictions* validation() {
+    if (!result_.validation && data_.validation) {
+      if (test_ && same_rows(*data_.validation, *data_.test)) return &*test_;
+      result_.validation = judge(result_.candidate, *data_.validation, team_, out_of_time);
+    }
+    return result_.validation ? &*result_.validation : nullptr;
+  }
+  const Predictions* test() {
+    if (!data_.test) return nullptr;
+    if (data_.validation && same_rows(*data_.validation, *data_.test)) return validation();
+    return of(test_, &*data_.test);
+  }
+
+ private:
+  const Predictions* of(std::optional<Predictions>& known, const Dataset* dataset) {
+    if (!known) known = judge(result_.candidate, *dataset, team_, out_of_time);
+    return known ? &*known : nullptr;
+  }
+
+  const TrainingData& data_;
+  TrainingResult& result_;
+  Team& team_;
+  std::optional<Predictions> training_;
+  std::optional<Predictions> test_;
+};
+
+void write_json(const std::filesystem::path& path, const Json& report) {
+  write_file(path, report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 // evaluation.json and prediction.csv, about the test rows, else the validation rows.
 void write_reports(const std::filesystem::path& folder, const TrainingData& data,
-                   const TrainingResult& result, Team& team) {
+                   Judgement& judgement) {
   const std::optional<Dataset>& dataset = data.test ? data.test : data.validation;
   if (!dataset) return;
-  const bool known = result.validation && same_rows(*data.validation, *dataset);
-  const std::optional<Predictions> predictions =
-      known ? result.validation
-            : judge(result.layers, data.schema.task, *dataset, team, out_of_time);
+  const Predictions* const predictions = data.test ? judgement.test() : judgement.validation();
   const std::filesystem::path prediction = folder / "prediction.csv";
-  if (predictions) {
-    using Json = nlohmann::ordered_json;
-    const Json report = evaluation_report(data.schema, *dataset, *predictions);
-    write_file(folder / "evaluation.json",
-               report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (predictions != nullptr) {
+    write_json(folder / "evaluation.json", evaluation_report(data.schema, *dataset, *predictions));
     if (write_prediction_csv(prediction, data.schema, *dataset, *predictions, out_of_time)) {
       spdlog::info("Wrote {} and evaluation.json, about the {} rows", prediction.string(),
                    dataset->name);
@@ -179,10 +223,119 @@ void write_reports(const std::filesystem::path& folder, const TrainingData& data
   spdlog::warn("The time after the stop signal is up: {} is left out", prediction.string());
 }
 
+// metrics.json and the last lines of metrics, about every set of rows.
+void write_metrics(const std::filesystem::path& folder, const TrainingData& data,
+                   const TrainerConfig& config, std::size_t epoch, Judgement& judgement,
+                   const MetricPrinter& printer) {
+  std::vector<JudgedRows> sets;
+  const auto add = [&](const Dataset& dataset, const Predictions* predictions) {
+    if (predictions != nullptr && !out_of_time()) sets.push_back({dataset, *predictions});
+  };
+  add(data.training, judgement.training());
+  if (data.validation) add(*data.validation, judgement.validation());
+  if (data.test) add(*data.test, judgement.test());
+  if (out_of_time()) {
+    spdlog::warn("The time after the stop signal is up: metrics.json is left out");
+    return;
+  }
+  const Json report = metrics_report(data.schema, sets, config.top_k);
+  write_json(folder / "metrics.json", report);
+  // A line for each set of rows.
+  for (const auto& [set, prefix] :
+       {std::pair{"training", ""}, std::pair{"validation", "val_"}, std::pair{"test", "test_"}}) {
+    if (!report.contains(set)) continue;
+    EpochMetrics metrics = metrics_of_epoch(config, epoch);
+    for (const auto& [metric, value] : report[set].items()) {
+      if (value.is_number()) metrics.values.emplace_back(prefix + metric, value.get<double>());
+    }
+    printer.print_final(metrics);
+  }
+}
+
+void log_ending(const TrainingResult& result, const TrainerConfig& config) {
+  switch (result.ending) {
+    case Ending::kAllEpochs:
+      if (result.epoch != config.epochs) {
+        spdlog::info("Of all {} epochs, {} was best in epoch {}, whose weights are kept",
+                     config.epochs, config.early_stopping->metric, result.epoch);
+      }
+      break;
+    case Ending::kEarlyStopping:
+      spdlog::info("Early stopping: {} was best in epoch {}, whose weights are kept",
+                   config.early_stopping->metric, result.epoch);
+      break;
+    case Ending::kStopRequested:
+      if (stop_requested()) {
+        spdlog::info("Stopped by a signal; saving what was learned so far, epoch {}", result.epoch);
+      } else {
+        spdlog::info("max_runtime_seconds is over; saving what was learned so far, epoch {}",
+                     result.epoch);
+      }
+      break;
+    case Ending::kDiverged:
+      spdlog::error("{} Training ends here; the weights of epoch {}, the best so far, are kept.",
+                    result.advice, result.epoch);
+      break;
+  }
+}
+
+// Each label with its training rows.
+std::string label_counts(const TrainingData& data) {
+  constexpr std::size_t kMostShown = 20;
+  const Schema& schema = data.schema;
+  std::vector<std::size_t> counts(schema.labels.size());
+  for (const std::size_t row : data.training.rows) {
+    if (has_classes(schema.task)) {
+      ++counts[static_cast<std::size_t>(data.training.classes[row])];
+      continue;
+    }
+    for (std::size_t label = 0; label < counts.size(); ++label)
+      if (data.training.values[row * counts.size() + label] > 0.5F) ++counts[label];
+  }
+  std::string text;
+  for (std::size_t label = 0; label < std::min(counts.size(), kMostShown); ++label) {
+    text += fmt::format("{}\"{}\" {}", label == 0 ? "" : ", ", schema.labels[label], counts[label]);
+  }
+  if (counts.size() > kMostShown) text += fmt::format(" and {} more", counts.size() - kMostShown);
+  return text;
+}
+
+// What `mlp train --check` prints.
+void print_check(const TrainingData& data, const TrainerConfig& config,
+                 const Hyperparameters& hyperparameters) {
+  print_line(fmt::format("rows:       {}", rows_text(data)));
+  print_line(fmt::format("features:   {}", feature_text(data)));
+  constexpr std::size_t kMostShown = 100;
+  for (std::size_t i = 0; i < std::min(data.summary.size(), kMostShown); ++i) {
+    const FeatureSummary& feature = data.summary[i];
+    print_line(fmt::format("  {:<24} {} to {}, mean {:.6g}{}", feature.name, feature.min,
+                           feature.max, feature.mean, feature.constant ? " (constant)" : ""));
+  }
+  if (data.summary.size() > kMostShown)
+    print_line(fmt::format("  ... and {} more", data.summary.size() - kMostShown));
+  const Schema& schema = data.schema;
+  print_line(
+      fmt::format("target:     {}", schema.target_names.empty()
+                                        ? std::string("(not named)")
+                                        : fmt::format("{}", fmt::join(schema.target_names, ", "))));
+  if (!schema.weight_name.empty()) print_line(fmt::format("weights:    {}", schema.weight_name));
+  print_line(fmt::format("task:       {}", task_text(schema)));
+  if (!schema.labels.empty()) {
+    print_line(fmt::format("labels:     {}", label_counts(data)));
+  }
+  print_line(fmt::format("network:    {}", network_text(config)));
+  const std::size_t batch = std::min(config.batch_size, data.training.rows.size());
+  const std::size_t steps = (data.training.rows.size() + batch - 1) / batch;
+  print_line(fmt::format("training:   {} epochs of {} steps of {} rows, {}, loss {}", config.epochs,
+                         steps, batch, hyperparameters.optimizer, loss_name(config.loss)));
+  print_line("The configuration and the data are good. Nothing was trained.");
+}
+
 }  // namespace
 
 void train_command(const CommandLine& line, const Variables& variables,
                    const std::filesystem::path& working_directory) {
+  const Clock::time_point start = Clock::now();
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stdout that goes away must not cost the model
   std::vector<std::string> notes;
   // A slip on the command line is told of before all else.
@@ -195,32 +348,50 @@ void train_command(const CommandLine& line, const Variables& variables,
   const Hyperparameters hyperparameters =
       parse_hyperparameters(environment.hyperparameters, line.hyperparameters, notes,
                             strict == variables.end() || strict->second != "false");
+  check_metric_names(hyperparameters.eval_metrics);
   for (const std::string& note : notes) spdlog::info("{}", note);
-  require_writable(environment.model_dir);
-  require_writable(environment.output_dir);
+  const auto deadline = hyperparameters.max_runtime_seconds
+                            ? start + std::chrono::seconds(*hyperparameters.max_runtime_seconds)
+                            : Clock::time_point::max();
+
+  const bool checks = line.option("check").has_value();
+  if (!checks) {
+    require_writable(environment.model_dir);
+    require_writable(environment.output_dir);
+  }
 
   ProgressReporter progress(isatty(STDERR_FILENO) != 0 && !environment.configured);
-  const TrainingData data = load_data(environment, hyperparameters, [&] {
-    throw_if_stopped();
-    progress.reading();
-  });
-  for (const std::string& note : data.notes) spdlog::info("{}", note);
-  for (const std::string& warning : data.warnings) spdlog::warn("{}", warning);
-  warn_of_objective(environment, data.validation.has_value());
-
+  const TrainingData data = load_data(
+      environment, hyperparameters,
+      [&] {
+        throw_if_stopped();
+        progress.reading();
+      },
+      checks);
+  notes = data.notes;
   const std::size_t cpus = available_cpus();
   const std::size_t num_threads =
       hyperparameters.num_threads ? static_cast<std::size_t>(*hyperparameters.num_threads) : cpus;
-  const TrainerConfig config = trainer_config(hyperparameters, data.schema, num_threads);
+  const TrainerConfig config =
+      trainer_config(hyperparameters, data.schema, data.validation.has_value(), num_threads, notes);
+  for (const std::string& note : notes) spdlog::info("{}", note);
+  for (const std::string& warning : data.warnings) spdlog::warn("{}", warning);
+  warn_of_objective(environment, data.validation.has_value());
+  warn_of_labels(data);
+  if (checks) {
+    print_check(data, config, hyperparameters);
+    return;
+  }
   Team team(std::min(num_threads, cpus));
   log_job(data, config, team.workers());
 
+  const MetricPrinter printer(metric_style(hyperparameters), environment.host);
   TrainerCallbacks callbacks;
-  callbacks.stop_requested = stop_requested;
+  callbacks.stop_requested = [&] { return stop_requested() || Clock::now() >= deadline; };
   callbacks.step_done = [&](const Progress& now) { progress.step_done(now); };
   callbacks.epoch_done = [&](const EpochMetrics& metrics) {
     progress.clear();
-    print_line(epoch_line(metrics));
+    printer.print(metrics);
     for (const std::string& name : non_finite(metrics)) {
       spdlog::warn("Epoch {}: {} is no finite number", metrics.epoch, name);
     }
@@ -229,19 +400,18 @@ void train_command(const CommandLine& line, const Variables& variables,
   TrainingResult result =
       train(config, data.training, data.validation ? &*data.validation : nullptr, callbacks, team);
   progress.clear();
-  if (result.unfinished) {
-    spdlog::info("Stopped by a signal in epoch {}; saving what was learned so far",
-                 result.unfinished->epoch);
-  }
+  log_ending(result, config);
 
   // The model comes first: a stop signal may leave little time.
   const std::filesystem::path model = environment.model_dir / kModelFile;
   write_file(model, to_bytes(make_artifact(data, config, hyperparameters, result)));
   spdlog::info("Wrote {}", model.string());
   remove_left_overs(environment.output_dir);
-  report_unfinished(data, config, result, team);
+  report_unfinished(data, config, result, printer, team);
   write_file(environment.output_dir / "history.csv", history_csv(result.history));
-  write_reports(environment.output_dir, data, result, team);
+  Judgement judgement(data, result, team);
+  write_reports(environment.output_dir, data, judgement);
+  write_metrics(environment.output_dir, data, config, result.epoch, judgement, printer);
 }
 
 }  // namespace mlp

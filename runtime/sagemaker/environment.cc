@@ -511,6 +511,8 @@ Environment read_environment(const Variables& variables, const DirectoryFlags& f
     const fs::path resource_file = config / "resourceconfig.json";
     if (const auto resources = read_config(resource_file)) {
       check_hosts(*resources, resource_file);
+      environment.host =
+          text_member(*resources, "current_host", resource_file.string()).value_or(environment.host);
     } else {
       notes.push_back(
           fmt::format("{} is missing: taken as a run on one host.", resource_file.string()));

@@ -47,6 +47,7 @@ struct Environment {
   std::optional<std::filesystem::path> failure_file;
   bool configured = false;  // SageMaker or its SDK's local mode started this run
   std::string job_name;     // empty in a native run
+  std::string host = "algo-1";  // this one's name among the job's
   std::map<std::string, nlohmann::json> hyperparameters;  // as the file holds them
   std::optional<Channel> training;                        // always there
   std::optional<Channel> validation;

@@ -1,8 +1,10 @@
 #include "runtime/training/judge.h"
 
+#include <algorithm>
+
 #include "model/evaluator.h"
 #include "model/inference.h"
-#include "model/metric.h"
+#include "runtime/training/reports.h"
 
 namespace mlp {
 
@@ -29,31 +31,13 @@ std::optional<Predictions> judge(const Candidate& candidate, const Dataset& data
 std::vector<double> metric_values(const std::vector<std::string>& names, Task task,
                                   const Dataset& data, const Predictions& predictions,
                                   std::size_t top_k) {
-  std::vector<std::int32_t> classes;
-  std::vector<float> targets;
-  const std::size_t outputs = predictions.outputs;
-  for (const std::size_t row : data.rows) {
-    if (has_classes(task)) {
-      classes.push_back(data.classes[row]);
-    } else {
-      const float* const values = data.values.data() + row * outputs;
-      targets.insert(targets.end(), values, values + outputs);
-    }
-  }
   std::vector<std::string> computed;
   for (const std::string& name : names) {
     if (name != "loss") computed.push_back(name);
   }
-  std::vector<double> values = compute_metrics(computed, {.task = task,
-                                                          .outputs = outputs,
-                                                          .classes = classes,
-                                                          .targets = targets,
-                                                          .predictions = predictions.values,
-                                                          .top_k = top_k});
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == "loss")
-      values.insert(values.begin() + static_cast<std::ptrdiff_t>(i), predictions.loss);
-  }
+  std::vector<double> values = metrics_of_rows(computed, task, data, predictions, top_k);
+  const auto loss = std::ranges::find(names, "loss");
+  if (loss != names.end()) values.insert(values.begin() + (loss - names.begin()), predictions.loss);
   return values;
 }
 

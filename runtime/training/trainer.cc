@@ -222,11 +222,9 @@ class Training {
     const bool knows_better =
         result_.ending == Ending::kDiverged || (config_.early_stopping && watch_.best_epoch() > 0);
     if (knows_better && watch_.best_epoch() != result_.epoch) {
-      result_.candidate.layers = std::move(best_);
-      result_.epoch = watch_.best_epoch();
-      result_.validation.reset();
-      result_.unfinished.reset();
+      keep(std::move(best_), watch_.best_epoch());
     }
+    if (result_.ending == Ending::kDiverged && validation_ == nullptr) keep_the_sound_one();
     return std::move(result_);
   }
 
@@ -248,13 +246,13 @@ class Training {
     std::vector<DenseWeights> layers = learner_.weights();
     if (!scales_.empty()) fold_into_last_layer(layers, scales_);
     if (!all_finite(layers)) return diverged(epoch, "A weight");
+    previous_ = std::move(result_.candidate.layers);
     result_.candidate.layers = std::move(layers);
     result_.epoch = epoch;
     result_.validation.reset();
 
-    EpochMetrics metrics;
-    metrics.epoch = epoch;
-    metrics.epochs = config_.epochs;
+    EpochMetrics metrics = metrics_of_epoch(config_, epoch);
+    metrics.rows = sums.rows;
     append(metrics, "", metric_names(config_.task), training_metrics(config_, sums, scales_));
     stopped = stopped || !judge_epoch(metrics);
     metrics.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -292,8 +290,33 @@ class Training {
     return true;
   }
 
+  void keep(std::vector<DenseWeights> layers, std::size_t epoch) {
+    result_.candidate.layers = std::move(layers);
+    result_.epoch = epoch;
+    result_.validation.reset();
+    result_.unfinished.reset();
+  }
+
+  // An epoch's loss on training rows is that of its steps but for the effect of the last one, which
+  // may be the one that went wrong. So where no validation rows have judged the weights themselves,
+  // those that were to be kept and those of the epoch before the last are judged now.
+  void keep_the_sound_one() {
+    const double kept = judge(result_.candidate, training_, team_)->loss;
+    if (!previous_.empty()) {
+      Candidate before = result_.candidate;
+      before.layers = previous_;
+      const double loss = judge(before, training_, team_)->loss;
+      if (std::isfinite(loss) && !(kept <= loss)) {
+        keep(std::move(previous_), last_epoch_ - 1);
+        return;
+      }
+    }
+    if (!std::isfinite(kept)) throw UserError(result_.advice);
+  }
+
   // Always false: training is over.
   bool diverged(std::size_t epoch, std::string_view what) {
+    last_epoch_ = epoch - 1;
     result_.advice = divergence_advice(config_, epoch, what);
     if (watch_.best_epoch() == 0) throw UserError(result_.advice);
     result_.ending = Ending::kDiverged;
@@ -311,7 +334,9 @@ class Training {
   std::vector<float> targets_;       // where the network learns other numbers than the dataset has
   std::vector<TargetScale> scales_;  // of each target of a regression
   EarlyStopping watch_;
-  std::vector<DenseWeights> best_;  // of watch_.best_epoch()
+  std::vector<DenseWeights> best_;      // of watch_.best_epoch()
+  std::vector<DenseWeights> previous_;  // of the epoch before the last whole one
+  std::size_t last_epoch_ = 0;          // kDiverged: the last whole one
   TrainingResult result_;
 };
 
@@ -320,6 +345,15 @@ class Training {
 TrainingResult train(const TrainerConfig& config, const Dataset& training,
                      const Dataset* validation, const TrainerCallbacks& callbacks, Team& team) {
   return Training(config, training, validation, callbacks, team).run();
+}
+
+EpochMetrics metrics_of_epoch(const TrainerConfig& config, std::size_t epoch) {
+  EpochMetrics metrics;
+  metrics.epoch = epoch;
+  metrics.epochs = config.epochs;
+  metrics.task = config.task;
+  metrics.squared_loss = config.loss == Loss::kMeanSquaredError;
+  return metrics;
 }
 
 void add_row(History& history, const EpochMetrics& metrics) {

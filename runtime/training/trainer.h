@@ -84,9 +84,12 @@ struct TrainingResult {
 // with the best watched metric, or the lowest loss (of validation rows, if there are any).
 //
 // Equal configuration and data give equal bits, whatever the team's size. Throws UserError where
-// the loss or a weight stops being a finite number in the first epoch.
+// the loss or a weight stops being a finite number and no earlier epoch's weights are good.
 TrainingResult train(const TrainerConfig& config, const Dataset& training,
                      const Dataset* validation, const TrainerCallbacks& callbacks, Team& team);
+
+// An epoch's metrics, still without values.
+EpochMetrics metrics_of_epoch(const TrainerConfig& config, std::size_t epoch);
 
 // Adds a row of an epoch's metrics; not a number where it lacks one of the columns.
 void add_row(History& history, const EpochMetrics& metrics);

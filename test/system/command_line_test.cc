@@ -57,7 +57,7 @@ TEST_SUITE("system/command_line") {
       CAPTURE(name);
       CHECK(std::find(names.begin(), names.end(), name) != names.end());
     }
-    CHECK(description["metric_definitions"].size() == 10);
+    CHECK(description["metric_definitions"].size() == 15);
     for (const json& definition : description["metric_definitions"]) {
       CHECK(definition["Name"].is_string());
       CHECK(definition["Regex"].is_string());

@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kReports = {"evaluation.json", "history.csv", "prediction.csv"};
+const std::vector<std::string> kReports = {"evaluation.json", "history.csv", "metrics.json",
+                                           "prediction.csv"};
 const std::vector<std::string> kModel = {"model.h5"};
 
 // Not the ones that the tests run as.

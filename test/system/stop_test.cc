@@ -28,8 +28,9 @@ void check_results(const BaseDirectory& base, const ProgramEnd& end) {
   CHECK(end.exit_code == 0);
   CHECK(!base.failure());
   CHECK(content_of(base.model_dir()) == std::vector<std::string>{"model.h5"});
-  CHECK(content_of(base.output_dir()) ==
-        std::vector<std::string>{"evaluation.json", "history.csv", "prediction.csv"});
+  CHECK(content_of(base.output_dir()) == std::vector<std::string>{"evaluation.json", "history.csv",
+                                                                  "metrics.json",
+                                                                  "prediction.csv"});
   CHECK(lines_of(read_bytes(base.output_dir() / "prediction.csv")).size() == kTestRows);
   CHECK(history_columns(base.output_dir() / "history.csv")["epoch"].size() == epoch_lines(end.out));
 

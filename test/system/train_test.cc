@@ -32,11 +32,19 @@ BaseDirectory& with_csv(BaseDirectory& base, const std::string& training,
   return base;
 }
 
-// That stdout is metric lines of the given form and nothing else, and that nothing else looks like
-// one.
+// The lines of a log that begin with a word.
+std::vector<std::string> lines_with(const std::string& log, std::string_view word) {
+  std::vector<std::string> lines = lines_of(log);
+  std::erase_if(lines, [&](const std::string& line) { return !line.starts_with(word); });
+  return lines;
+}
+
+// That stdout is a metric line of the given form for each epoch, lines of the final model's metrics
+// and nothing else, and that nothing else looks like one.
 void check_log(const ProgramEnd& end, const std::string& form, std::size_t epochs) {
-  const std::vector<std::string> lines = lines_of(end.out);
+  const std::vector<std::string> lines = lines_with(end.out, "Epoch ");
   CHECK(lines.size() == epochs);
+  CHECK(lines_of(end.out).size() == epochs + lines_with(end.out, "Final - ").size());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     CAPTURE(lines[i]);
     CHECK(std::regex_match(
@@ -48,24 +56,37 @@ void check_log(const ProgramEnd& end, const std::string& form, std::size_t epoch
   CHECK(std::ranges::none_of(end.err, is_control));
 }
 
-// That each metric definition of mlp describe finds its own column of history.csv, or nothing where
-// there is no such column.
-void check_described_metrics(const ProgramEnd& end, const fs::path& history) {
+// That each metric definition of mlp describe finds its own column of history.csv in the epochs'
+// lines and its own value of metrics.json in those of the final model, or nothing where there is
+// none.
+void check_described_metrics(const ProgramEnd& end, const fs::path& output_dir) {
   const json description = json::parse(run_well(native("/", {"describe"})).out);
-  const auto columns = history_columns(history);
+  const auto columns = history_columns(output_dir / "history.csv");
+  const json metrics = json::parse(read_bytes(output_dir / "metrics.json"));
+  const std::string epochs = fmt::format("{}\n", fmt::join(lines_with(end.out, "Epoch "), "\n"));
+  const std::string final_lines =
+      fmt::format("{}\n", fmt::join(lines_with(end.out, "Final "), "\n"));
   std::size_t found = 0;
   for (const json& definition : description["metric_definitions"]) {
     const std::string name = definition["Name"];
     CAPTURE(name);
-    std::string column = name.substr(name.find(':') + 1);
-    if (name.starts_with("validation:")) column.insert(0, "val_");
-    const std::vector<std::string> values =
-        captures(end.out + end.err, definition["Regex"].get<std::string>());
-    if (columns.contains(column)) {
+    const std::string set = name.substr(0, name.find(':'));
+    const std::string metric = name.substr(name.find(':') + 1);
+    const std::string column = set == "validation" ? "val_" + metric : metric;
+    const std::string expression = definition["Regex"];
+    const std::vector<std::string> values = captures(epochs + end.err, expression);
+    if (set != "test" && columns.contains(column)) {
       CHECK(values == columns.at(column));
       ++found;
     } else {
       CHECK(values.empty());
+    }
+    const std::string key = set == "train" ? "training" : set;
+    const std::vector<std::string> last = captures(final_lines, expression);
+    if (metrics.contains(key) && metrics[key].contains(metric)) {
+      CHECK(last == std::vector{fmt::format("{:.6f}", metrics[key][metric].get<double>())});
+    } else {
+      CHECK(last.empty());
     }
   }
   CHECK(found + 1 == columns.size());  // "epoch" is no metric
@@ -109,7 +130,7 @@ TEST_SUITE("system/train") {
     CHECK(captures(log, kTrainError) == columns["loss"]);
     CHECK(captures(log, kValidationError) == columns["val_loss"]);
     CHECK(captures(log, kValidationAccuracy) == columns["val_accuracy"]);
-    check_described_metrics(end, history);
+    check_described_metrics(end, history.parent_path());
   }
 
   TEST_CASE("Metric lines: without validation rows only the training values are there") {
@@ -133,7 +154,7 @@ TEST_SUITE("system/train") {
     const fs::path history = base.output_dir() / "history.csv";
     CHECK(lines_of(read_bytes(history))[0] ==
           "epoch,loss,rmse,mae,r2,val_loss,val_rmse,val_mae,val_r2");
-    check_described_metrics(end, history);
+    check_described_metrics(end, history.parent_path());
 
     auto columns = history_columns(history);
     const double rmse = std::stod(columns["val_rmse"].back());
@@ -215,7 +236,7 @@ TEST_SUITE("system/train") {
     BaseDirectory base;
     with_csv(base, clouds_csv(100, {"0", "1"}, 1), "", {{"epochs", "1"}});
     run_well(in_base(base));
-    CHECK(content_of(base.output_dir()) == std::vector<std::string>{"history.csv"});
+    CHECK(content_of(base.output_dir()) == std::vector<std::string>{"history.csv", "metrics.json"});
 
     const ProgramEnd split = run_well(in_base(base, {"train", "--validation_split", "0.25"}));
     CHECK(split.err.find("Rows: 75 training, 25 validation") != std::string::npos);
@@ -280,6 +301,7 @@ TEST_SUITE("system/train") {
     base.write("model/notes.txt", "the user's");
     base.write("output/data/prediction.csv", "0,0\n");
     base.write("output/data/evaluation.json", "{}");
+    base.write("output/data/metrics.json", "{}");
     base.write("output/data/history.csv", "old");
     base.write("output/failure", "UserError: an earlier run's");
 
@@ -289,7 +311,7 @@ TEST_SUITE("system/train") {
     CHECK(read_bytes(elsewhere) == "not to be touched");
     CHECK(read_bytes(base.model_dir() / "notes.txt") == "the user's");
     // This run has no test and no validation rows.
-    CHECK(content_of(base.output_dir()) == std::vector<std::string>{"history.csv"});
+    CHECK(content_of(base.output_dir()) == std::vector<std::string>{"history.csv", "metrics.json"});
     CHECK(read_bytes(base.output_dir() / "history.csv") != "old");
   }
 

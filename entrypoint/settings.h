@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/schema.h"
+#include "runtime/sagemaker/hyperparameters.h"
+#include "runtime/training/metric_log.h"
+#include "runtime/training/trainer.h"
+
+namespace mlp {
+
+// By Keras's name.
+std::string_view loss_name(Loss loss);
+
+MetricStyle metric_style(const Hyperparameters& hyperparameters);
+
+// What the trainer does about these hyperparameters and rows. `validates`: there are validation
+// rows. What has no effect on the task at hand becomes a note. Throws UserError for a loss that
+// does not suit the task, for metrics that it does not have, and for early stopping by a metric
+// that no epoch will have.
+TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
+                             bool validates, std::size_t num_threads,
+                             std::vector<std::string>& notes);
+
+}  // namespace mlp
