@@ -84,10 +84,13 @@ class Mlp:
         done = self.run("train", *arguments, cwd=folder)
         return Trained(model_dir, output_dir, done.stdout)
 
-    def predict(self, model_dir: pathlib.Path, rows: pathlib.Path) -> Predictions:
+    def predict_text(self, model_dir: pathlib.Path, rows: pathlib.Path) -> str:
         output = rows.with_name(rows.name + ".predictions.csv")
         self.run("predict", "--model_dir", model_dir, "--input", rows, "--output", output)
-        text = output.read_text()
+        return output.read_text()
+
+    def predict(self, model_dir: pathlib.Path, rows: pathlib.Path) -> Predictions:
+        text = self.predict_text(model_dir, rows)
         header, *lines = csv.reader(text.splitlines())
         if header == ["prediction"]:
             return Predictions(header, [], np.array(lines, dtype=float), text)

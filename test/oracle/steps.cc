@@ -65,9 +65,9 @@ LearnerConfig read_config(const json& config) {
   learner.network.inputs = config.at("inputs");
   learner.network.hidden = config.at("hidden").get<std::vector<std::size_t>>();
   learner.network.outputs = config.at("outputs");
-  learner.network.activation =
-      find_activation(config.at("activation").get<std::string>()).value();
-  learner.network.initializer = initializer_named(config.at("kernel_initializer").get<std::string>());
+  learner.network.activation = find_activation(config.at("activation").get<std::string>()).value();
+  learner.network.initializer =
+      initializer_named(config.at("kernel_initializer").get<std::string>());
   learner.loss.loss = chosen<Loss>(config, "loss",
                                    {{"softmax", Loss::kSoftmaxCrossEntropy},
                                     {"sigmoid", Loss::kSigmoidCrossEntropy},
@@ -87,9 +87,10 @@ LearnerConfig read_config(const json& config) {
   optimizer.nesterov = config.at("nesterov");
   optimizer.weight_decay = config.at("weight_decay");
   optimizer.global_clipnorm = config.at("global_clipnorm");
-  optimizer.schedule.schedule = chosen<Schedule>(
-      config, "schedule",
-      {{"constant", Schedule::kConstant}, {"cosine", Schedule::kCosine}, {"step", Schedule::kStep}});
+  optimizer.schedule.schedule = chosen<Schedule>(config, "schedule",
+                                                 {{"constant", Schedule::kConstant},
+                                                  {"cosine", Schedule::kCosine},
+                                                  {"step", Schedule::kStep}});
   optimizer.schedule.warmup_steps = config.at("warmup_steps");
   optimizer.schedule.decay_steps = config.at("decay_steps");
   optimizer.schedule.alpha = config.at("alpha");

@@ -116,3 +116,66 @@ def test_mnist_is_predicted_alike(mlp, mnist, tmp_path):
     best_two = np.sort(theirs, axis=1)[:, -2:]
     clear = best_two[:, 1] - best_two[:, 0] > 2 * TOLERANCE
     np.testing.assert_array_equal(written[clear, 1], theirs[clear].argmax(axis=1))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "gelu", "selu", "elu", "leaky_relu", "silu"])
+def test_every_activation_is_predicted_alike(mlp, tmp_path, activation):
+    x, y = blobs(400, 3, 4, seed=1)
+    x = ((x - x.mean(axis=0)) / x.std(axis=0)).astype(np.float32)
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/made.npz", x=x, y=y)
+    trained = mlp.train(tmp_path, tmp_path / "data", epochs=3, dense_hidden="32,16", activation=activation)
+    np.save(tmp_path / "x.npy", x)
+    ours = mlp.predict(trained.model_dir, tmp_path / "x.npy").values
+    model = keras.models.load_model(trained.model)
+    assert model.layers[0].activation == keras.activations.get(activation)
+    np.testing.assert_allclose(ours, model.predict(x, verbose=0), rtol=0, atol=TOLERANCE)
+
+
+def test_a_binary_task_has_one_sigmoid_output(mlp, tmp_path):
+    x, y = blobs(400, 2, 4, seed=2)
+    kinds = [["no", "yes"][kind] for kind in y]
+    rows = write_csv(tmp_path / "data/rows.csv", ["kind", "a", "b", "c", "d"], [kinds, *x.T.tolist()])
+    trained = mlp.train(tmp_path, tmp_path / "data", target="kind", task="binary", epochs=5)
+    ours = mlp.predict(trained.model_dir, rows)
+    assert ours.header == ["label", "probability_no", "probability_yes"]
+    model = keras.models.load_model(trained.model)
+    assert model.output_shape == (None, 1)
+    theirs = model.predict(x.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(ours.values[:, 1:], theirs, rtol=0, atol=TOLERANCE)
+    assert ours.labels == [["no", "yes"][int(p > 0.5)] for p in ours.values[:, 1]]
+
+
+def test_several_labels_have_a_sigmoid_output_each(mlp, tmp_path):
+    random = np.random.default_rng(3)
+    x = random.normal(size=(500, 5)).astype(np.float32)
+    y = (x[:, :3] + 0.3 * random.normal(size=(500, 3)) > 0.2).astype(np.int64)
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/made.npz", x=x, y=y)
+    trained = mlp.train(tmp_path, tmp_path / "data", epochs=5, learning_rate=0.01)
+    np.save(tmp_path / "x.npy", x)
+    text = mlp.predict_text(trained.model_dir, tmp_path / "x.npy")
+    header, *lines = (line.split(",") for line in text.splitlines())
+    assert header == ["label_0", "label_1", "label_2", "probability_0", "probability_1", "probability_2"]
+    ours = np.array(lines, dtype=float)
+    theirs = keras.models.load_model(trained.model).predict(x, verbose=0)
+    np.testing.assert_allclose(ours[:, 3:], theirs, rtol=0, atol=TOLERANCE)
+    np.testing.assert_array_equal(ours[:, :3], ours[:, 3:] > 0.5)
+    assert ((ours[:, :3] > 0) == (y > 0)).mean() > 0.8
+
+
+def test_several_targets_are_predicted_in_their_units(mlp, tmp_path):
+    x, _ = blobs(400, 3, 3, seed=4)
+    prices = 5000 + 30 * x[:, 0]
+    shares = 0.01 * x[:, 1]
+    names = ["a", "price", "b", "share", "c"]
+    rows = write_csv(tmp_path / "data/rows.csv", names, [x[:, 0], prices, x[:, 1], shares, x[:, 2]])
+    trained = mlp.train(tmp_path, tmp_path / "data", target="price,share", epochs=30, drop_rate=0)
+    text = mlp.predict_text(trained.model_dir, rows)
+    header, *lines = (line.split(",") for line in text.splitlines())
+    assert header == ["prediction_price", "prediction_share"]
+    ours = np.array(lines, dtype=float)
+    theirs = keras.models.load_model(trained.model).predict(x.astype(np.float32), verbose=0)
+    for j, truth in enumerate((prices, shares)):
+        np.testing.assert_allclose(ours[:, j], theirs[:, j], rtol=0, atol=TOLERANCE * np.abs(theirs[:, j]).max())
+        assert np.corrcoef(ours[:, j], truth)[0, 1] > 0.97
