@@ -231,7 +231,8 @@ void write_metrics(const std::filesystem::path& folder, const TrainingData& data
   const auto add = [&](const Dataset& dataset, const Predictions* predictions) {
     if (predictions != nullptr && !out_of_time()) sets.push_back({dataset, *predictions});
   };
-  add(data.training, judgement.training());
+  // Of the three, these matter least and take the longest, and a stop signal leaves little time.
+  if (!stop_requested()) add(data.training, judgement.training());
   if (data.validation) add(*data.validation, judgement.validation());
   if (data.test) add(*data.test, judgement.test());
   if (out_of_time()) {

@@ -426,7 +426,7 @@ const std::vector<Metric>& metrics() {
              "mean recall of the classes that rows have (balanced_accuracy_score)"),
        [](J& j) { return mean_recall(j.decisions()); }},
       {share("top_k_accuracy", classes,
-             "share of rows whose true class is among the k most probable, k being 5 "
+             "share of rows whose true class is among the `top_k` (5) most probable "
              "(top_k_accuracy_score)"),
        [](J& j) { return j.top_k_accuracy(); }},
       {share("subset_accuracy", several,

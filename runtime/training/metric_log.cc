@@ -377,8 +377,7 @@ This page is what `metrics_page()` in `runtime/training/metric_log.cc` makes of 
 | | which metrics | of which rows |
 |---|---|---|
 | each epoch, on stdout and in `history.csv` | {} (a regression: {}), and those that `eval_metrics` names: `auc,f1` | training, validation |
-| once at the end, on stdout | the same, of the model that is kept | training, validation, test |
-| `metrics.json` | all that the task has | training, validation, test |
+| at the end, on stdout and in `metrics.json` | all that the task has, of the model that is kept | training, validation, test |
 | `evaluation.json` | those of SageMaker's model quality reports, and some beside them | test, else validation |
 
 Names are Keras's: `loss` of the training rows, `val_loss` of the validation rows; `test_loss` of the test rows.
