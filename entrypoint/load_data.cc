@@ -65,11 +65,18 @@ std::vector<std::uint32_t> all_rows(const Table& table) {
   return rows;
 }
 
-TaskChoice task_choice(const std::string& task) {
+// A loss tells what is to be learned where the task does not.
+TaskChoice task_choice(const Hyperparameters& hyperparameters, const Table& training) {
+  const std::string& task = hyperparameters.task;
   if (task == "classification") return TaskChoice::kClassification;
   if (task == "binary") return TaskChoice::kBinary;
   if (task == "multilabel") return TaskChoice::kMultilabel;
-  return task == "regression" ? TaskChoice::kRegression : TaskChoice::kAuto;
+  if (task == "regression") return TaskChoice::kRegression;
+  const std::string& loss = hyperparameters.loss;
+  if (loss == "auto") return TaskChoice::kAuto;
+  if (loss == "categorical_crossentropy") return TaskChoice::kClassification;
+  if (loss != "binary_crossentropy") return TaskChoice::kRegression;
+  return training.targets.size() == 1 ? TaskChoice::kBinary : TaskChoice::kMultilabel;
 }
 
 Header header_choice(const std::string& header) {
@@ -265,7 +272,7 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   data.schema.row_shape = training.rows.row_shape;
   data.schema.feature_names = training.rows.feature_names;
   data.schema.weight_name = training.rows.weight_name;
-  fit_targets(training.rows, task_choice(hyperparameters.task), data.schema);
+  fit_targets(training.rows, task_choice(hyperparameters, training.rows), data.schema);
 
   std::vector<std::uint32_t> training_rows = all_rows(training.rows);
   std::vector<std::uint32_t> validation_rows;

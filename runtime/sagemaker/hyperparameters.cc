@@ -147,8 +147,8 @@ std::vector<Definition> data_definitions() {
   return {
       {"task", Choice{&H::task, {"auto", "classification", "binary", "multilabel", "regression"}},
        "What to learn: one class of several (softmax), one of two (sigmoid), any of several "
-       "labels, "
-       "or numbers. auto: text labels, or at most 20 distinct integral values, are classes."},
+       "labels, or numbers. auto: what the loss is for, if one is given; else several columns of 0 "
+       "and 1 are labels, and text, or at most 20 distinct integral values, are classes."},
       {"target", TextList{&H::target},
        "Column to predict in a CSV file with a header, or a list of columns; not given: the "
        "first."},

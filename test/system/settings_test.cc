@@ -147,6 +147,22 @@ TEST_SUITE("system/settings") {
     }
   }
 
+  TEST_CASE("mlp train: a loss tells the task where that is left open") {
+    struct Case {
+      const char* loss;
+      const char* task;
+    };
+    for (const Case& c : {Case{"mae", "Task: regression"},
+                          Case{"binary_crossentropy", "Task: binary, \"1\" against \"0\""},
+                          Case{"sparse_categorical_crossentropy", "Task: classification, 2"}}) {
+      CAPTURE(std::string(c.loss));
+      const TempDirectory folder;
+      folder.write("data/rows.csv", clouds_csv(40, {"0", "1"}, 1));
+      const ProgramEnd end = run_well(native(folder.path(), {"--epochs", "1", "--loss", c.loss}));
+      check_contains(end.err, {c.task});
+    }
+  }
+
   TEST_CASE("mlp train: metrics of the final model are printed and written, for each set of rows") {
     BaseDirectory base;
     base.add_channel("training", "rows.csv", clouds_csv(100, {"0", "1"}, 1));
@@ -202,7 +218,9 @@ TEST_SUITE("system/settings") {
         {{{"early_stopping_patience", "2"}, {"early_stopping_metric", "rmse"}},
          true,
          {"\"rmse\"", "task classification does not have"}},
-        {{{"loss", "huber"}}, true, {"loss is huber", "categorical_crossentropy"}},
+        {{{"loss", "huber"}, {"task", "classification"}},
+         true,
+         {"loss is huber", "categorical_crossentropy"}},
         {{{"eval_metrics", "auk"}}, true, {"\"auk\"", "auc"}},
         {{{"eval_metrics", "rmse"}}, true, {"rmse", "classification"}},
         {{{"class_weight", "a=2"}}, true, {"\"a\""}},
