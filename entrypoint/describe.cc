@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -22,8 +21,6 @@ namespace mlp {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::size_t kMaxMetricDefinitions = 40;  // of one job, by SageMaker
 
 // The value of an option, one of `words`, of which the first is the default.
 std::string choice(const CommandLine& line, const std::string& name,
@@ -97,11 +94,11 @@ std::string description_text(const CommandLine& line) {
   if (format == "markdown") {
     return page == "metrics" ? metrics_page() : hyperparameters_page(description);
   }
-  if (description.metric_definitions.size() > kMaxMetricDefinitions) {
+  if (description.metric_definitions.size() > kMostMetricDefinitions) {
     throw UsageError(
         fmt::format("mlp describe: these are {} metric definitions, but SageMaker takes {} at "
                     "most. Give --task, or fewer --eval_metrics.",
-                    description.metric_definitions.size(), kMaxMetricDefinitions));
+                    description.metric_definitions.size(), kMostMetricDefinitions));
   }
   if (format == "tuner") return tuning_job_json(description).dump(2);
   return format == "v2" ? python_v2_text(description) : python_v3_text(description);

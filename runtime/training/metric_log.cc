@@ -117,7 +117,7 @@ std::vector<std::string> sagemaker_lines(const EpochMetrics& metrics, std::strin
   return lines;
 }
 
-// Adds the definitions of one metric for some rows, as far as they are new and there is room.
+// Adds the definitions of one metric for some rows, as far as they are new.
 void add_definitions(nlohmann::ordered_json& definitions, MetricStyle style, const Rows& rows,
                      std::string_view metric, Task task, bool squared_loss) {
   const auto add = [&](std::string_view name, const std::string& regex) {
@@ -125,7 +125,7 @@ void add_definitions(nlohmann::ordered_json& definitions, MetricStyle style, con
     const bool known =
         std::any_of(definitions.begin(), definitions.end(),
                     [&](const auto& definition) { return definition["Name"] == full_name; });
-    if (known || definitions.size() == kMostMetricDefinitions) return;
+    if (known) return;
     definitions.push_back({{"Name", full_name}, {"Regex", regex}});
   };
   switch (style) {

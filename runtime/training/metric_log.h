@@ -70,13 +70,13 @@ std::vector<std::string> final_lines(MetricStyle style, const EpochMetrics& metr
 // "val_loss" and the like, of the values that the lines leave out.
 std::vector<std::string> non_finite(const EpochMetrics& metrics);
 
-// SageMaker takes no more MetricDefinitions than these.
+// SageMaker takes no more MetricDefinitions than these in a job.
 inline constexpr std::size_t kMostMetricDefinitions = 40;
 
 // MetricDefinitions for CreateTrainingJob: [{"Name": "validation:loss", "Regex": ...}, ...], of the
 // training, validation and test rows; those of metric_names() first, then of each of
-// `eval_metrics`; the first kMostMetricDefinitions. Each expression finds its own metric, once, in
-// the lines of an epoch and in those of the end, and no other. `squared_loss` as in EpochMetrics.
+// `eval_metrics`. Each expression finds its own metric, once, in the lines of an epoch and in those
+// of the end, and no other. `squared_loss` as in EpochMetrics.
 nlohmann::ordered_json metric_definitions(Task task, const std::vector<std::string>& eval_metrics,
                                           MetricStyle style, bool squared_loss = true);
 

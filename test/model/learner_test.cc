@@ -130,7 +130,7 @@ void check_gradients(const MlpConfig& network, const LossConfig& loss_config, st
   double worst = 0;
   for (const ParameterLayout::Layer& layer : layout.layers()) {
     // A spread of weights and biases that has the first and the last.
-    constexpr std::size_t kPlaces = 12;
+    constexpr std::size_t kPlaces = 4;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i <= kPlaces; ++i) {
       places.push_back(layer.weight + i * (layer.inputs * layer.outputs - 1) / kPlaces);

@@ -64,6 +64,20 @@ TEST_SUITE("system/command_line") {
     }
   }
 
+  TEST_CASE("mlp describe: more metric definitions than SageMaker takes are not for pasting") {
+    const std::string many =
+        "auc,auc_pr,log_loss,brier,calibration_error,f1_micro,f1_macro,f1_weighted,recall_micro,"
+        "recall_macro,recall_weighted,precision_micro,precision_macro";
+    for (const char* format : {"v2", "v3", "tuner"}) {
+      const ProgramEnd end = run_words(
+          {"describe", "--format", format, "--task", "classification", "--eval_metrics", many});
+      CHECK(end.exit_code == 2);
+      CHECK(end.err.find("45 metric definitions, but SageMaker takes 40") != std::string::npos);
+    }
+    const ProgramEnd all = run_words({"describe", "--eval_metrics", many});
+    CHECK(json::parse(all.out)["metric_definitions"].size() > 40);
+  }
+
   TEST_CASE("mlp --help: shows each hyperparameter once, with its choices and default") {
     const std::vector<std::string> lines = lines_of(run_words({"--help"}).out);
     const json description = json::parse(run_words({"describe"}).out);

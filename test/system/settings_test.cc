@@ -61,10 +61,10 @@ std::string two_targets_csv(std::size_t rows) {
 
 TEST_SUITE("system/settings") {
   TEST_CASE("mlp train: equal runs give equal bytes with every setting, on one core or two") {
-    const std::string csv = clouds_csv(400, {"a", "b", "c"}, 1);
+    const std::string csv = clouds_csv(240, {"a", "b", "c"}, 1);
     // Wide enough for a plan of two shards.
-    const Arguments common = {"--epochs",       "3",       "--validation_split", "0.2",
-                              "--dense_hidden", "256,128", "--num_threads",      "2",
+    const Arguments common = {"--epochs",       "2",      "--validation_split", "0.2",
+                              "--dense_hidden", "128,64", "--num_threads",      "2",
                               "--batch_size",   "80"};
     const std::string standard = results("rows.csv", csv, common).model;
     const std::vector<Arguments> cases = {

@@ -238,10 +238,10 @@ TEST_SUITE("runtime/training") {
     }
   }
 
-  TEST_CASE("metric_definitions: are no more than SageMaker takes, each epoch's own first") {
+  TEST_CASE("metric_definitions: are as long as SageMaker allows, each epoch's own first") {
     const std::vector<std::string> names = metrics_of(Task::kBinary, 1);
     const auto definitions = metric_definitions(Task::kBinary, names, MetricStyle::kKeras);
-    CHECK(definitions.size() == 40);
+    CHECK(definitions.size() == 3 * (names.size() + 1));  // the loss is no name of metrics_of()
     CHECK(definitions[0]["Name"] == "train:loss");
     CHECK(definitions[5]["Name"] == "test:accuracy");
     CHECK(definitions[6]["Name"] == "train:balanced_accuracy");
