@@ -10,6 +10,7 @@
 #include "model/error.h"
 #include "runtime/data/wording.h"
 #include "runtime/data/zip_archive.h"
+#include "runtime/system/files.h"
 
 namespace mlp {
 namespace {
@@ -216,7 +217,7 @@ ArrayBundle open_npz(const std::filesystem::path& path, const std::string& name)
   for (const ZipMember& member : archive->members()) {
     if (!member.name.ends_with(kSuffix)) continue;
     const std::string array = member.name.substr(0, member.name.size() - kSuffix.size());
-    const std::string label = fmt::format("{}, {}", name, array);
+    const std::string label = fmt::format("{}, {}", name, shortened_path(array));
     bundle.arrays[array] = std::make_shared<ArrayInArchive>(label, archive, member);
   }
   return bundle;

@@ -9,6 +9,7 @@
 #include "model/error.h"
 #include "runtime/data/byte_source.h"
 #include "runtime/data/wording.h"
+#include "runtime/system/files.h"
 
 namespace mlp {
 namespace {

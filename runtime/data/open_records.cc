@@ -11,6 +11,7 @@
 #include "runtime/data/file_format.h"
 #include "runtime/data/read_channel.h"
 #include "runtime/data/wording.h"
+#include "runtime/system/files.h"
 
 namespace mlp {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "runtime/data/csv_reader.h"
 #include "runtime/data/file_format.h"
 #include "runtime/data/wording.h"
+#include "runtime/system/files.h"
 
 namespace mlp {
 namespace {
@@ -89,7 +91,7 @@ std::vector<ChannelFile> find_files(const fs::path& channel, ContentKind kind,
   } else {
     throw UserError(
         fmt::format("{}: the channel is neither a folder nor a regular file. Expected a folder "
-                    "with {} files, or one such file.",
+                    "with {} files, or one such file: check the path.",
                     channel_name, kKinds));
   }
 
@@ -166,20 +168,20 @@ Table read_csv(const std::vector<ChannelFile>& files, const ReadOptions& options
 std::vector<ArrayBundle> open_bundles(const fs::path& channel,
                                       const std::vector<ChannelFile>& files) {
   std::vector<ArrayBundle> bundles;
+  std::map<fs::path, std::size_t> of_folder;  // the place in `bundles` of its .npy files
   for (const ChannelFile& file : files) {
     if (file.format == FileFormat::kNpz) {
       bundles.push_back(open_npz(file.path, file.name));
       continue;
     }
     // Files of one folder need not stand together: those of its sub-folders sort among them.
-    std::string folder = file.relative.parent_path().string();
-    if (folder.empty()) folder = shortened_path(channel.string());
-    auto bundle = std::find_if(bundles.begin(), bundles.end(),
-                               [&](const ArrayBundle& other) { return other.name == folder; });
-    if (bundle == bundles.end()) {
-      bundle = bundles.insert(bundles.end(), {.name = folder, .arrays = {}});
+    const fs::path folder = file.relative.parent_path();
+    const auto [known, is_new] = of_folder.emplace(folder, bundles.size());
+    if (is_new) {
+      const std::string name = folder.empty() ? channel.string() : folder.string();
+      bundles.push_back({.name = shortened_path(name), .arrays = {}});
     }
-    add_npy(*bundle, file.path.stem().string(), file.path, file.name);
+    add_npy(bundles[known->second], file.path.stem().string(), file.path, file.name);
   }
   return bundles;
 }
@@ -249,13 +251,14 @@ Table read_rows(const ArrayBundle& bundle, const RowArrays& names,
   }
   if (x_header.rows() != y_header.rows()) {
     throw UserError(
-        fmt::format("{}: {} has {} rows, but {} has {}. Expected one label per row of features.",
+        fmt::format("{}: {} has {} rows, but {} has {}. Expected one label per row of features: "
+                    "correct one of the arrays.",
                     bundle.name, names.x, x_header.rows(), names.y, y_header.rows()));
   }
   if (x_header.values() == 0) {
     throw UserError(fmt::format(
         "{}: the features have the shape {}, so there are no {}. Expected at least one row with "
-        "one feature.",
+        "one feature: check how the array was made.",
         x->name(), shape_text(x_header.shape), x_header.rows() == 0 ? "rows" : "features"));
   }
   Table table;
@@ -269,7 +272,8 @@ Table read_rows(const ArrayBundle& bundle, const RowArrays& names,
   check_weights(w_header, w->second->name());
   if (w_header.rows() != x_header.rows()) {
     throw UserError(
-        fmt::format("{}: {} has {} rows, but {} has {}. Expected one weight per row of features.",
+        fmt::format("{}: {} has {} rows, but {} has {}. Expected one weight per row of features: "
+                    "correct one of the arrays.",
                     bundle.name, names.x, x_header.rows(), names.w, w_header.rows()));
   }
   table.weights = read_weights(*w->second, w_header, poll);
@@ -306,20 +310,20 @@ void append(Table& table, Table&& more) {
   if (table.row_shape != more.row_shape || table.features.type != more.features.type) {
     throw UserError(
         fmt::format("{}: the rows are {} of shape {}, but those of {} are {} of shape {}. Expected "
-                    "the same in all arrays of a channel.",
+                    "the same in all arrays of a channel: correct or remove one.",
                     more.source, type_name(more), shape_text(more.row_shape), table.source,
                     type_name(table), shape_text(table.row_shape)));
   }
   if (table.targets.size() != more.targets.size()) {
     throw UserError(
         fmt::format("{}: the rows have {} targets each, but those of {} have {}. Expected the same "
-                    "in all arrays of a channel.",
+                    "in all arrays of a channel: correct or remove one.",
                     more.source, more.targets.size(), table.source, table.targets.size()));
   }
   if (table.targets[0].text.empty() != more.targets[0].text.empty()) {
     throw UserError(
         fmt::format("{}: the labels are {}, but those of {} are {}. Expected the same in all "
-                    "arrays of a channel.",
+                    "arrays of a channel: correct or remove one.",
                     more.source, more.targets[0].text.empty() ? "numbers" : "text", table.source,
                     table.targets[0].text.empty() ? "numbers" : "text"));
   }

@@ -90,12 +90,6 @@ std::string listed(std::span<const std::string> names, std::size_t limit) {
   return result;
 }
 
-std::string shortened_path(std::string_view path) {
-  constexpr std::size_t kLimit = 200;
-  if (path.size() <= kLimit) return std::string(path);
-  return "..." + std::string(path.substr(path.size() - kLimit));
-}
-
 std::string shape_text(std::span<const std::size_t> shape) {
   constexpr std::size_t kLimit = 8;
   if (shape.size() == 1) return fmt::format("({},)", shape[0]);

@@ -17,9 +17,6 @@ std::string in_quotes(std::string_view text);
 // The first names, each quoted, and how many more there are: `"a", "b" and 3 more`.
 std::string listed(std::span<const std::string> names, std::size_t limit = 20);
 
-// A file's name, with the front left out where it is longer than about 200 bytes.
-std::string shortened_path(std::string_view path);
-
 // The shape as NumPy prints it: (60000, 28, 28), (5,), (); cut after eight extents.
 std::string shape_text(std::span<const std::size_t> shape);
 

@@ -119,10 +119,16 @@ bool is_folder(const std::filesystem::path& path) {
   throw UserError(
       fmt::format("Cannot read {}: {}{}. Expected a file that can be read. Correct the path or its "
                   "permissions.",
-                  path.string(), message(error), who));
+                  shortened_path(path.string()), message(error), who));
 }
 
 }  // namespace
+
+std::string shortened_path(std::string_view path) {
+  constexpr std::size_t kLimit = 200;
+  if (path.size() <= kLimit) return std::string(path);
+  return "..." + std::string(path.substr(path.size() - kLimit));
+}
 
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(path, O_RDONLY);
@@ -191,7 +197,8 @@ void FileWriter::drop() noexcept {
 
 void FileWriter::fail(int error) {
   drop();
-  throw UserError(fmt::format("Cannot write {}: {}", path_.string(), explain_write_error(error)));
+  throw UserError(fmt::format("Cannot write {}: {}", shortened_path(path_.string()),
+                              explain_write_error(error)));
 }
 
 void make_directories(const std::filesystem::path& folder) {
@@ -206,8 +213,8 @@ void make_directories(const std::filesystem::path& folder) {
   const int error = errno;
   // It may end in a slash, or another process may have made it meanwhile.
   if (error == EEXIST && is_folder(folder)) return;
-  throw UserError(
-      fmt::format("Cannot make the folder {}: {}", folder.string(), explain_write_error(error)));
+  throw UserError(fmt::format("Cannot make the folder {}: {}", shortened_path(folder.string()),
+                              explain_write_error(error)));
 }
 
 void require_writable(const std::filesystem::path& folder) {
@@ -222,8 +229,8 @@ void require_writable(const std::filesystem::path& folder) {
     ::unlink(side_path.c_str());
   }
   if (error != 0) {
-    throw UserError(fmt::format("Cannot write to the folder {}: {}", folder.string(),
-                                explain_write_error(error)));
+    throw UserError(fmt::format("Cannot write to the folder {}: {}",
+                                shortened_path(folder.string()), explain_write_error(error)));
   }
 }
 

@@ -6,6 +6,9 @@
 
 namespace mlp {
 
+// A path as a message names it: the front is left out where it is longer than about 200 bytes.
+std::string shortened_path(std::string_view path);
+
 // The whole content of a file. Throws UserError, naming the path and the reason, where it can't be
 // read.
 std::string read_file(const std::filesystem::path& path);

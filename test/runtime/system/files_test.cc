@@ -138,6 +138,26 @@ TEST_SUITE("runtime/system") {
     CHECK(status_of(folder / "f").st_gid == kGroup);
   }
 
+  TEST_CASE("shortened_path: keeps the end") {
+    CHECK(shortened_path("a/b.csv") == "a/b.csv");
+    const std::string path = shortened_path(std::string(1000, 'a') + "/b.csv");
+    CHECK(path.size() < 210);
+    CHECK(path.ends_with("/b.csv"));
+  }
+
+  TEST_CASE("Files: a message on the longest path there can be leaves room for the reason") {
+    std::string path = "/";
+    for (int i = 0; i < 20; ++i) path += std::string(200, 'd') + '/';
+    check_contains(user_error_of([&] { read_file(path + "f"); }),
+                   {"Cannot read ...", "ddd/f: No such file", "Correct the path"});
+    check_contains(user_error_of([&] { write_file(path + "f", "x"); }),
+                   {"Cannot write ...", "ddd/f: its folder does not exist", "correct the path"});
+    const TempDirectory folder;
+    const fs::path file = folder.write(std::string(250, 'd'), "x");
+    check_contains(user_error_of([&] { make_directories(file); }),
+                   {"Cannot make the folder ...", "ddd: File exists", "another folder"});
+  }
+
   TEST_CASE("FileWriter: pieces of any size arrive in order") {
     const TempDirectory folder;
     std::string expected;
