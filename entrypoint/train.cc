@@ -50,7 +50,8 @@ DirectoryFlags directory_flags(const CommandLine& line) {
 void throw_if_stopped() {
   if (stop_requested()) {
     throw PlatformError(
-        "Stopped by a signal before the first training step was done, so there is no model.");
+        "Stopped by a signal before the first training step was done, so there is no model. Start "
+        "the job again.");
   }
 }
 
@@ -344,6 +345,7 @@ void train_command(const CommandLine& line, const Variables& variables,
   const Environment environment =
       read_environment(variables, directory_flags(line), working_directory);
   set_up_logging(environment.log_level);
+  for (const std::string& warning : environment.warnings) spdlog::warn("{}", warning);
   notes = environment.notes;
   const auto strict = variables.find("MLP_STRICT");
   const Hyperparameters hyperparameters =

@@ -71,6 +71,8 @@ std::string shown_json(const json& value) {
   return shown(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
+std::string shown_path(const fs::path& path) { return shortened_path(path.string()); }
+
 // Names in a sentence: "a, b" or, of many, the first ones.
 std::string shown_names(const std::vector<std::string>& names) {
   std::vector<std::string> parts;
@@ -97,7 +99,7 @@ json parse_json(const std::string& text, const fs::path& file) {
       if (!keys.back().insert(key).second) {
         throw UserError(fmt::format(
             "{} holds the key \"{}\" twice. Expected each key once. Remove one of the two.",
-            file.string(), shown(key)));
+            shown_path(file), shown(key)));
       }
     }
     return true;
@@ -108,12 +110,12 @@ json parse_json(const std::string& text, const fs::path& file) {
     throw UserError(fmt::format(
         "{} is not valid JSON: the error is at byte {} of {}. Expected one JSON object. "
         "Correct the file there.",
-        file.string(), std::min(error.byte, text.size()), text.size()));
+        shown_path(file), std::min(error.byte, text.size()), text.size()));
   } catch (const json::exception&) {
     throw UserError(fmt::format(
         "{} holds a number that is too large to be read. Expected one JSON object of ordinary "
         "numbers and texts. Correct the number.",
-        file.string()));
+        shown_path(file)));
   }
 }
 
@@ -129,7 +131,7 @@ std::optional<json> read_config(const fs::path& file) {
   json object = parse_json(text, file);
   if (!object.is_object()) {
     throw UserError(fmt::format("{} holds {}. Expected one JSON object, as {{}}. Correct the file.",
-                                file.string(), shown_json(object)));
+                                shown_path(file), shown_json(object)));
   }
   return object;
 }
@@ -153,19 +155,20 @@ void check_hosts(const json& config, const fs::path& file) {
   const auto is_text = [](const json& host) { return host.is_string(); };
   if (!hosts->is_array() || !std::ranges::all_of(*hosts, is_text)) {
     throw UserError(fmt::format("{}: hosts is {}. Expected a list of host names. Correct the file.",
-                                file.string(), shown_json(*hosts)));
+                                shown_path(file), shown_json(*hosts)));
   }
-  const std::optional<std::string> current = text_member(config, "current_host", file.string());
+  const std::optional<std::string> current = text_member(config, "current_host", shown_path(file));
   if (current && std::ranges::find(*hosts, json(*current)) == hosts->end()) {
-    throw PlatformError(
-        fmt::format("{}: current_host is \"{}\", which is not one of the hosts: {}.", file.string(),
-                    shown(*current), shown_json(*hosts)));
+    throw PlatformError(fmt::format(
+        "{}: current_host is \"{}\", which is not one of the hosts: {}. Expected one of "
+        "them. Start the job again.",
+        shown_path(file), shown(*current), shown_json(*hosts)));
   }
   if (hosts->size() > 1) {
     throw UserError(
         fmt::format("{} names {} hosts. Training on several instances is not supported yet. Start "
                     "the job with instance_count=1.",
-                    file.string(), hosts->size()));
+                    shown_path(file), hosts->size()));
   }
 }
 
@@ -186,15 +189,15 @@ Candidates configured_channels(const json& config, const fs::path& file, const f
       throw UserError(
           fmt::format("{} names a channel \"{}\". Expected a name of letters, digits and . - _ as "
                       "SageMaker asks for. Rename the channel.",
-                      file.string(), shown(name)));
+                      shown_path(file), shown(name)));
     }
     if (!settings.is_object()) {
       throw UserError(
           fmt::format("{}: the channel {} is {}. Expected an object, as {{\"TrainingInputMode\": "
                       "\"File\"}}. Correct the file.",
-                      file.string(), shown(name), shown_json(settings)));
+                      shown_path(file), shown(name), shown_json(settings)));
     }
-    channels[name] = {data / name, settings, file.string()};
+    channels[name] = {data / name, settings, shown_path(file)};
   }
   return channels;
 }
@@ -213,13 +216,13 @@ Candidates found_channels(const fs::path& data) {
     if (name.starts_with('.') || (!fs::is_directory(status) && !fs::is_regular_file(status))) {
       continue;
     }
-    channels[name] = {entry->path(), json::object(), "the content of " + data.string()};
+    channels[name] = {entry->path(), json::object(), "the content of " + shown_path(data)};
   }
   if (error && present(data)) {
     throw UserError(fmt::format(
         "Cannot list {} with uid {}: {}. Expected a folder with a folder per channel. Run as root, "
         "as SageMaker does, or make it readable.",
-        data.string(), ::geteuid(), error.message()));
+        shown_path(data), ::geteuid(), error.message()));
   }
   std::erase_if(channels, [&channels](const auto& channel) {
     constexpr std::string_view kSuffix = "-manifest";
@@ -268,21 +271,21 @@ void check_data(const Role& role, const fs::path& path, std::string_view source)
   throw UserError(fmt::format(
       "The {} data {} {}; its place comes from {}. Expected a folder with data files, or one file. "
       "Put the data there, or {}.",
-      role.name, path.string(), found, source,
+      role.name, shown_path(path), found, source,
       role.name == kTraining.name ? "name another place by --train or SM_CHANNEL_TRAINING"
                                   : "leave this channel out"));
 }
 
 // That the channel is given as files.
 void check_mode(const std::string& name, const Candidate& candidate) {
-  const std::string where = fmt::format("{}, channel {}", candidate.source, name);
+  const std::string where = fmt::format("{}, channel {}", candidate.source, shown(name));
   const std::string mode =
       text_member(candidate.config, "TrainingInputMode", where).value_or("File");
   if (mode != "File" && mode != "FastFile") {
     throw UserError(
         fmt::format("The channel {} has the input mode {}. Expected File or FastFile. Set "
                     "input_mode=\"File\" or \"FastFile\" for this channel.",
-                    name, shown(mode)));
+                    shown(name), shown(mode)));
   }
   const std::string wrapper =
       text_member(candidate.config, "RecordWrapperType", where).value_or("None");
@@ -290,7 +293,7 @@ void check_mode(const std::string& name, const Candidate& candidate) {
     throw UserError(
         fmt::format("The channel {} has the record wrapping {}. Expected None. Leave out "
                     "record_wrapping for this channel.",
-                    name, shown(wrapper)));
+                    shown(name), shown(wrapper)));
   }
 }
 
@@ -333,7 +336,7 @@ std::optional<Override> find_override(const Role& role, const std::optional<std:
 Channel make_channel(const Role& role, const std::string& name, const Candidate& candidate) {
   check_mode(name, candidate);
   check_data(role, candidate.path, candidate.source);
-  const std::string where = fmt::format("{}, channel {}", candidate.source, name);
+  const std::string where = fmt::format("{}, channel {}", candidate.source, shown(name));
   return {name, candidate.path, text_member(candidate.config, "ContentType", where).value_or("")};
 }
 
@@ -375,7 +378,8 @@ Channel native_training_channel(const fs::path& working_directory) {
       "There is no training channel: {} has {}. Expected a channel called training or train. Pass "
       "the data as the channel \"training\", by fit({{\"training\": ...}}) in the SDK, by -v "
       "DATA:{}/training in docker run, or by --train.",
-      source, names.empty() ? "no channels" : "the channels " + shown_names(names), data.string()));
+      source, names.empty() ? "no channels" : "the channels " + shown_names(names),
+      shown_path(data)));
 }
 
 // One line about the channels that no role takes.
@@ -458,7 +462,7 @@ bool has_configuration(const std::optional<fs::path>& base, const Variables& var
       fmt::format("The configuration {} can't be read with uid {}: {}. Expected the folder that "
                   "SageMaker mounts "
                   "into a training job. Check the mount and its permissions{}.",
-                  folder.string(), ::geteuid(), error ? error.message() : "it is no folder",
+                  shown_path(folder), ::geteuid(), error ? error.message() : "it is no folder",
                   by_platform ? ", or unset TRAINING_JOB_NAME to run without SageMaker" : ""));
 }
 
@@ -495,7 +499,7 @@ Environment read_environment(const Variables& variables, const DirectoryFlags& f
   }
 
   const fs::path data = environment.base.value_or(fs::path()) / "input/data";
-  std::string channel_source = data.string();
+  std::string channel_source = shown_path(data);
   std::optional<Candidates> channels;
   if (environment.configured) {
     const fs::path config = *environment.base / "input/config";
@@ -503,7 +507,7 @@ Environment read_environment(const Variables& variables, const DirectoryFlags& f
     if (const auto values = read_config(hyperparameter_file)) {
       environment.hyperparameters = values->get<HyperparameterValues>();
     } else {
-      notes.push_back(
+      environment.warnings.push_back(
           fmt::format("{} is missing: hyperparameters that no flag gives have their "
                       "defaults.",
                       hyperparameter_file.string()));
@@ -511,19 +515,20 @@ Environment read_environment(const Variables& variables, const DirectoryFlags& f
     const fs::path resource_file = config / "resourceconfig.json";
     if (const auto resources = read_config(resource_file)) {
       check_hosts(*resources, resource_file);
-      environment.host =
-          text_member(*resources, "current_host", resource_file.string()).value_or(environment.host);
+      environment.host = text_member(*resources, "current_host", shown_path(resource_file))
+                             .value_or(environment.host);
     } else {
-      notes.push_back(
+      environment.warnings.push_back(
           fmt::format("{} is missing: taken as a run on one host.", resource_file.string()));
     }
     const fs::path channel_file = config / "inputdataconfig.json";
     if (const auto configured = read_config(channel_file)) {
       channels = configured_channels(*configured, channel_file, data);
-      channel_source = channel_file.string();
+      channel_source = shown_path(channel_file);
     } else {
-      notes.push_back(fmt::format("{} is missing: channels are the folders and files below {}.",
-                                  channel_file.string(), data.string()));
+      environment.warnings.push_back(
+          fmt::format("{} is missing: channels are the folders and files below {}.",
+                      channel_file.string(), data.string()));
     }
   } else if (environment.base) {
     notes.push_back(

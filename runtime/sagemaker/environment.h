@@ -45,8 +45,8 @@ struct Base {
 struct Environment {
   std::optional<std::filesystem::path> base;
   std::optional<std::filesystem::path> failure_file;
-  bool configured = false;  // SageMaker or its SDK's local mode started this run
-  std::string job_name;     // empty in a native run
+  bool configured = false;      // SageMaker or its SDK's local mode started this run
+  std::string job_name;         // empty in a native run
   std::string host = "algo-1";  // this one's name among the job's
   std::map<std::string, nlohmann::json> hyperparameters;  // as the file holds them
   std::optional<Channel> training;                        // always there
@@ -55,7 +55,9 @@ struct Environment {
   std::filesystem::path model_dir;   // may not exist yet
   std::filesystem::path output_dir;  // may not exist yet
   int log_level = 20;  // Python's numbers: 10 debug, 20 info, 30 warning, 40 error, 50 critical
-  std::vector<std::string> notes;  // worth a log line each
+  std::vector<std::string> notes;     // worth a log line each
+  std::vector<std::string> warnings;  // likewise: what the platform always gives, and what is taken
+                                      // in its place
 };
 
 // The base directory is SAGEMAKER_BASE_DIR or else /opt/ml, where that exists. Takes nothing else

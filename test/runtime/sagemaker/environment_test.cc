@@ -120,6 +120,7 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK(environment.output_dir == tree.base() / "output/data");
     CHECK(environment.log_level == 20);
     CHECK(environment.notes.empty());
+    CHECK(environment.warnings.empty());
   }
 
   TEST_CASE("Environment: the trees of both SDKs' local mode") {
@@ -194,22 +195,24 @@ TEST_SUITE("runtime/sagemaker") {
     REQUIRE(environment.test);
     CHECK(environment.test->path == tree.data("test"));
     CHECK_FALSE(environment.validation);
+    CHECK(environment.warnings.empty());
     REQUIRE(environment.notes.size() == 2);
     check_contains(environment.notes[0], {"There is no", "input/config", "input/data"});
     check_contains(environment.notes[1], {"not used: extra."});
   }
 
-  TEST_CASE("Environment: files that are missing from the configuration are noted") {
+  TEST_CASE("Environment: files that are missing from the configuration are warned of") {
     const Tree tree;
     tree.write_data("training/rows.csv");
     fs::create_directories(tree.config(""));
     const Environment environment = tree.read({{"TRAINING_JOB_NAME", "job-1"}});
     CHECK(environment.configured);
     CHECK(environment.training->path == tree.data("training"));
-    REQUIRE(environment.notes.size() == 3);
-    check_contains(environment.notes[0], {"hyperparameters.json is missing", "defaults"});
-    check_contains(environment.notes[1], {"resourceconfig.json is missing", "one host"});
-    check_contains(environment.notes[2],
+    CHECK(environment.notes.empty());
+    REQUIRE(environment.warnings.size() == 3);
+    check_contains(environment.warnings[0], {"hyperparameters.json is missing", "defaults"});
+    check_contains(environment.warnings[1], {"resourceconfig.json is missing", "one host"});
+    check_contains(environment.warnings[2],
                    {"inputdataconfig.json is missing", (tree.base() / "input/data").string()});
   }
 
@@ -446,8 +449,9 @@ TEST_SUITE("runtime/sagemaker") {
     check_contains(tree.user_error(),
                    {"resourceconfig.json", "2 hosts", "not supported yet", "instance_count=1"});
     tree.write_config("resourceconfig.json", R"({"current_host": "algo-3", "hosts": ["algo-1"]})");
-    check_contains(tree.error<PlatformError>(),
-                   {"resourceconfig.json", "algo-3", "not one of the hosts", "algo-1"});
+    check_contains(
+        tree.error<PlatformError>(),
+        {"resourceconfig.json", "algo-3", "not one of the hosts", "algo-1", "Start the job again"});
   }
 
   TEST_CASE("Environment: a directory comes from its flag, then its variable, then the base") {
