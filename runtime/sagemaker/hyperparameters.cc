@@ -711,7 +711,7 @@ Hyperparameters parse_hyperparameters(const HyperparameterValues& file,
       throw UserError(
           fmt::format("hyperparameters.json holds both \"{}\" and \"{}\", which are one "
                       "hyperparameter. Expected one spelling. Remove one of the two.",
-                      other->second, name));
+                      shown(other->second), shown(name)));
     }
     // A flag takes the place of the file's value, which then need not be good.
     const auto flag = flags.find(normalized);

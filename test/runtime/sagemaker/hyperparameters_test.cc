@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "test/support/messages.h"
@@ -345,6 +348,46 @@ TEST_SUITE("runtime/sagemaker") {
     check_contains(user_error({}, {{"epochs", "0"}}),
                    {"Hyperparameter epochs on the command line", "\"0\"", kCount,
                     "leave it out for the default, 5."});
+  }
+
+  TEST_CASE("Hyperparameters: no number takes NaN, infinity, other text or what is out of range") {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    std::size_t numbers = 0;
+    for (const ordered_json& entry : describe_hyperparameters()) {
+      const std::string type = entry["type"];
+      const bool is_integer = type.starts_with("integer");
+      if (!is_integer && type != "float") continue;
+      ++numbers;
+      const std::string name = entry["name"];
+      CAPTURE(name);
+      std::vector<std::string> values = {"nan",       "NaN",   "-nan",  "inf", "-inf", "Infinity",
+                                         "-Infinity", "1e999", "0x1",   "1;5", "1 5",  "many",
+                                         "True",      "--1",   "1.5.2", "{}"};
+      if (is_integer) values.emplace_back("1.5");
+      for (const char* const end : {"min", "exclusive_min", "max", "exclusive_max"}) {
+        const auto bound = entry["range"].find(end);
+        if (bound == entry["range"].end()) continue;
+        const bool is_low = std::string_view(end).ends_with("min");
+        if (is_integer) {
+          const auto value = bound->get<std::int64_t>();
+          values.push_back(std::to_string(is_low ? value - 1 : value + 1));
+        } else if (std::string_view(end).starts_with("exclusive")) {
+          values.push_back(bound->dump());
+        } else {
+          const auto value = bound->get<double>();
+          values.push_back(json(std::nextafter(value, is_low ? -kInfinity : kInfinity)).dump());
+        }
+      }
+      for (const std::string& value : values) {
+        CAPTURE(value);
+        const std::string shown = "found \"" + value + "\", expected a";
+        check_contains(user_error({{name, value}}),
+                       {"Hyperparameter " + name + " in hyperparameters.json", shown, "Correct"});
+        check_contains(user_error({}, {{name, value}}),
+                       {"Hyperparameter " + name + " on the command line", shown, "Correct"});
+      }
+    }
+    CHECK(numbers >= 24);
   }
 
   TEST_CASE("Hyperparameters: a message tells of a default only where there is one") {
