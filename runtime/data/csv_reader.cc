@@ -173,9 +173,10 @@ std::size_t CsvReader::read(Table& table, std::size_t limit) {
       line = *std::exchange(waiting_, std::nullopt);
     } else if (!lines_->next(line)) {
       if (!has_rows_) {
-        throw UserError(fmt::format(
-            "{}: the file has a header but no rows. Expected at least one row below it.",
-            lines_->name()));
+        throw UserError(
+            fmt::format("{}: the file has a header but no rows. Expected at least one row below "
+                        "it: add rows, or remove the file.",
+                        lines_->name()));
       }
       lines_.reset();
       continue;
@@ -192,8 +193,10 @@ bool CsvReader::open_next() {
   lines_ = std::make_unique<LineReader>(files_[next_file_]());
   std::string_view line;
   if (!lines_->next(line)) {
-    throw UserError(fmt::format(
-        "{}: the file is empty. Expected rows of numbers, separated by commas.", lines_->name()));
+    throw UserError(
+        fmt::format("{}: the file is empty. Expected rows of numbers, separated by commas. Check "
+                    "how it was made or copied.",
+                    lines_->name()));
   }
   std::vector<std::string> fields;
   columns_.clear();
@@ -268,7 +271,7 @@ void CsvReader::plan_training(const std::vector<std::string>& first_line) {
             : fmt::format("{} columns, none of which is a feature", first_line.size());
     throw UserError(
         fmt::format("{}, line 1: found {}. Expected the target and at least one feature, separated "
-                    "by commas.{}",
+                    "by commas: correct the file.{}",
                     file, found, other_separator(first_line)));
   }
   slots_.clear();
@@ -305,22 +308,17 @@ std::size_t CsvReader::column_of(const std::string& name, std::string_view hyper
 
 void CsvReader::compare_with_first_file(std::size_t columns) const {
   const std::string& file = lines_->name();
-  if (columns_.empty() != first_columns_.empty()) {
-    throw UserError(fmt::format(
-        "{}: the file has {} header, but {} has {}. Expected the same in all files of a channel.",
-        file, columns_.empty() ? "no" : "a", first_file_, first_columns_.empty() ? "none" : "one"));
-  }
   if (columns != slots_.size()) {
     throw UserError(fmt::format(
         "{}, line 1: found {} columns, but {} has {}. Expected the same columns in all files of a "
-        "channel.",
+        "channel: correct or remove one.",
         file, columns, first_file_, slots_.size()));
   }
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i] == first_columns_[i]) continue;
     throw UserError(fmt::format(
         "{}, line 1, column {}: found the name {}, but in {} this column is {}. Expected the same "
-        "columns in the same order in all files of a channel.",
+        "columns in the same order in all files of a channel: correct or remove one.",
         file, i + 1, in_quotes(columns_[i]), first_file_, in_quotes(first_columns_[i])));
   }
 }
@@ -359,9 +357,11 @@ void CsvReader::plan_prediction(const std::vector<std::string>& first_line) {
                       file, first_line.size(), width_));
     }
     throw UserError(fmt::format(
-        "{}, line 1: found {} fields, expected {}: {}the {} features of the model.{}", file,
-        first_line.size(), expected, prediction_->first_column_is_target ? "the label and " : "",
-        width_, other_separator(first_line)));
+        "{}, line 1: found {} fields, expected {}: {}the {} features of the model. Correct the "
+        "file.{}",
+        file, first_line.size(), expected,
+        prediction_->first_column_is_target ? "the label and " : "", width_,
+        other_separator(first_line)));
   }
   slots_.clear();
   if (prediction_->first_column_is_target) slots_.push_back(kDropped);
@@ -437,7 +437,7 @@ void CsvReader::read_row(std::string_view line, Table& table) {
         throw UserError(
             fmt::format("{}: the quotes around {} are not closed at the end of the field. Expected "
                         "a closing quote before the next comma; line breaks inside quotes are not "
-                        "supported.",
+                        "supported. Correct the field.",
                         place(column), in_quotes(field.text)));
       }
       if (slot == kWeight) {
@@ -471,7 +471,7 @@ const char* CsvReader::read_odd_feature(std::string_view line, const char* start
   if (!field.closed) {
     throw UserError(fmt::format(
         "{}: the quotes around {} are not closed at the end of the field. Expected a closing quote "
-        "before the next comma; line breaks inside quotes are not supported.",
+        "before the next comma; line breaks inside quotes are not supported. Correct the field.",
         place(column), in_quotes(field.text)));
   }
   if (status == NumberStatus::kTooLarge) {

@@ -97,9 +97,11 @@ void LineReader::fill() {
   }
   if (end_ == buffer_.size()) {
     if (buffer_.size() >= kLongestLine) {
-      throw UserError(fmt::format(
-          "{}, line {}: the line is longer than {} MiB. Expected text with one row per line.",
-          name(), number_ + 1, kLongestLine >> 20));
+      throw UserError(
+          fmt::format("{}, line {}: the line is longer than {} MiB. Expected text with one row per "
+                      "line. Check that "
+                      "the file is CSV.",
+                      name(), number_ + 1, kLongestLine >> 20));
     }
     buffer_.resize(2 * buffer_.size());
   }

@@ -102,10 +102,9 @@ ZipArchive::ZipArchive(const std::filesystem::path& path, std::string name)
         file_.name()));
   }
   const Zip zip(unzOpen64(path.c_str()));
-  if (!zip || !has_whole_end(file_)) throw_damaged(file_.name(), "its directory is missing");
   unz_global_info64 archive_info{};
-  if (unzGetGlobalInfo64(zip.get(), &archive_info) != UNZ_OK) {
-    throw_damaged(file_.name(), "its directory can't be read");
+  if (!zip || !has_whole_end(file_) || unzGetGlobalInfo64(zip.get(), &archive_info) != UNZ_OK) {
+    throw_damaged(file_.name(), "its directory is missing");
   }
   if (archive_info.number_entry == 0) return;
   int status = unzGoToFirstFile(zip.get());
@@ -182,10 +181,7 @@ void ZipArchive::read(const ZipMember& member, std::span<std::byte> out,
     for (std::size_t done = 0; done < out.size();) {
       poll();
       const std::size_t piece = std::min<std::size_t>(out.size() - done, kPieceBytes);
-      if (source->read(out.data() + done, piece) != piece) {
-        throw_damaged(name(), member, "ends too early");
-      }
-      done += piece;
+      done += source->read(out.data() + done, piece);  // throws where the member ends too early
     }
     std::byte beyond{};
     source->read(&beyond, 1);  // at the end the checksum is compared

@@ -1,12 +1,19 @@
 #include "runtime/data/array_bundle.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "model/error.h"
 #include "test/runtime/data/made_files.h"
+#include "test/support/program.h"
 #include "test/support/temp_directory.h"
 
 namespace mlp {
@@ -119,6 +126,48 @@ TEST_SUITE("runtime/data") {
     }
     CHECK(bundle.contents() == "\"cut\" (damaged), \"huge\" (damaged), \"long\" (damaged)");
     CHECK(ArrayBundle().contents() == "none");
+  }
+
+  TEST_CASE("read_features: a file that becomes shorter while it is read is refused") {
+    const test::TempDirectory folder;
+    const std::string bytes = npy("<f4", "(100000, 2)", std::string(800'000, '\0'));
+    const auto path = folder.write("x.npy", bytes);
+    ArrayBundle bundle;
+    add_npy(bundle, "x", path, "x.npy");
+    const std::shared_ptr<const ArrayFile> file = bundle.arrays.at("x");
+    const ArrayHeader header = file->header();
+    const auto stream = stream_features(file, 100'000, {2}, "x.npy");
+    std::filesystem::resize_file(path, bytes.size() - 1);
+    CHECK_THROWS_WITH_AS(
+        read_features(file, header, kNoPoll),
+        doctest::Contains("x.npy: the file became shorter while it was read. Read it again"),
+        UserError);
+    Table table;
+    CHECK_THROWS_WITH_AS(stream->read(table, 100'000),
+                         doctest::Contains("x.npy: the array is cut short. Copy the file again"),
+                         UserError);
+  }
+
+  // Sanitizers keep more of the address space than the program uses.
+  TEST_CASE("read_features: an array that the memory can't hold is told with its size" *
+            doctest::skip(test::kSlowdown > 1)) {
+    const test::TempDirectory folder;
+    constexpr std::uintmax_t kValues = 4'294'967'296;
+    const auto path = folder.write("x.npy", npy("|u1", "(4294967296, 1)", ""));
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) + kValues);  // a hole
+    ArrayBundle bundle;
+    add_npy(bundle, "x", path, "x.npy");
+    const std::shared_ptr<const ArrayFile> file = bundle.arrays.at("x");
+    const ArrayHeader header = file->header();
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+    const rlimit small = {std::min<rlim_t>(kValues, before.rlim_max), before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &small) == 0);
+    CHECK_THROWS_WITH_AS(read_features(file, header, kNoPoll),
+                         doctest::Contains("x.npy: the memory is too small for this array of 4096 "
+                                           "MB. Use an instance with more memory, or fewer rows."),
+                         UserError);
+    REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
   }
 }
 

@@ -13,6 +13,8 @@
 
 #include "model/error.h"
 #include "test/runtime/data/made_files.h"
+#include "test/runtime/system/as_nobody.h"
+#include "test/support/messages.h"
 #include "test/support/temp_directory.h"
 
 namespace mlp {
@@ -374,6 +376,36 @@ TEST_SUITE("runtime/data") {
     options.poll = [] { throw 1; };
     CHECK_THROWS_AS(read_channel(folder / "a", ChannelRole::kTraining, options), int);
     CHECK_THROWS_AS(read_channel(folder / "b", ChannelRole::kTraining, options), int);
+  }
+
+  TEST_CASE("read_channel: a folder or path that can't be followed is named with the reason") {
+    const TempDirectory folder;
+    fs::create_symlink("loop", folder / "loop");
+    test::check_contains(message_of(folder / "loop"),
+                         {"loop: the channel can't be read: Too many levels of symbolic links",
+                          "Check who may read the path"});
+    const fs::path closed = folder.write("channel/closed/a.csv", "0,1\n").parent_path();
+    fs::permissions(folder.path(), fs::perms::all);
+    fs::permissions(closed, fs::perms::none);
+    std::string message;
+    {
+      const test::AsNobody nobody;
+      message = message_of(folder / "channel");
+    }
+    fs::permissions(closed, fs::perms::owner_all);
+    test::check_contains(message, {"channel/closed: the channel can't be read: Permission denied"});
+  }
+
+  TEST_CASE("read_channel: .npy files of folders with long names make rows folder by folder") {
+    const TempDirectory folder;
+    const std::string deep = std::string(200, 'd') + '/' + std::string(200, 'e');
+    for (const char* const parent : {"a", "b"}) {
+      folder.write(fs::path(parent) / deep / "x.npy", pixels(2));
+      folder.write(fs::path(parent) / deep / "y.npy", labels(2));
+    }
+    CHECK(read(folder.path()).rows.rows() == 4);
+    fs::remove(folder / "b" / deep / "y.npy");
+    test::check_contains(message_of(folder.path()), {"eee: expected both", "y is missing"});
   }
 
   TEST_CASE("read_channel: an .npz that is cut anywhere gives a UserError") {

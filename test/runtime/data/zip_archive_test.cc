@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +46,36 @@ std::string read_stream(const ZipArchive& archive, const ZipMember& member) {
 }  // namespace
 
 TEST_SUITE("runtime/data") {
+  TEST_CASE("ZipArchive: a stored member that would reach beyond the file is refused") {
+    const test::TempDirectory folder;
+    const std::string bytes = some_bytes(1000);
+    std::string archive = test::zip({{.name = "x", .bytes = bytes}});
+    // Both sizes, before the member and in the directory: more than what follows, less than all.
+    constexpr std::size_t kSizesBehindMember = 18;
+    constexpr std::size_t kSizesBehindEntry = 20;
+    for (const std::size_t place : {archive.find("PK\3\4") + kSizesBehindMember,
+                                    archive.find("PK\1\2") + kSizesBehindEntry}) {
+      const auto size = static_cast<std::uint32_t>(archive.size() - 10);
+      std::memcpy(archive.data() + place, &size, sizeof(size));
+      std::memcpy(archive.data() + place + sizeof(size), &size, sizeof(size));
+    }
+    const ZipArchive zip(folder.write("a.npz", archive), "a.npz");
+    CHECK_THROWS_WITH_AS(read_whole(zip, zip.members()[0]),
+                         doctest::Contains("a.npz: expected a complete .npz (zip) file, but it is "
+                                           "damaged or cut short: \"x\" reaches beyond the end"),
+                         UserError);
+  }
+
+  TEST_CASE("ZipArchive: a file that loses its end while it is read is refused") {
+    const test::TempDirectory folder;
+    const auto path = folder.write("a.npz", test::zip({{.name = "x", .bytes = some_bytes(1000)}}));
+    const ZipArchive zip(path, "a.npz");
+    std::string bytes(1000, '\0');
+    CHECK_THROWS_WITH_AS(zip.read(zip.members()[0], std::as_writable_bytes(std::span(bytes)),
+                                  [&] { std::filesystem::resize_file(path, 500); }),
+                         doctest::Contains("\"x\" ends too early"), UserError);
+  }
+
   TEST_CASE("ZipArchive: stored, deflated and empty members are read whole and as a stream") {
     const test::TempDirectory folder;
     const std::string bytes = some_bytes(100'000);
