@@ -165,10 +165,10 @@ void check_metric_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     const std::string closest = closest_name(name, known);
-    throw UserError(fmt::format("eval_metrics: there is no metric {}{}. Known are {}.",
-                                in_quotes(name),
-                                closest.empty() ? "" : fmt::format(" (did you mean {}?)", closest),
-                                fmt::join(known, ", ")));
+    throw UserError(fmt::format(
+        "eval_metrics: there is no metric {}{}. Known are {}. Correct or remove it.",
+        in_quotes(name), closest.empty() ? "" : fmt::format(" (did you mean {}?)", closest),
+        fmt::join(known, ", ")));
   }
 }
 
@@ -185,7 +185,8 @@ std::vector<std::string> check_eval_metrics(const std::vector<std::string>& name
     }
     if (std::ranges::find(possible, name) == possible.end()) {
       throw UserError(
-          fmt::format("eval_metrics: {} is no metric of this data, whose task is {}{}. It has {}.",
+          fmt::format("eval_metrics: {} is no metric of this data, whose task is {}{}. It has {}. "
+                      "Choose of these, or remove it.",
                       name, task_name(schema.task),
                       schema.task == Task::kClassification
                           ? fmt::format(" with {} classes", schema.labels.size())
