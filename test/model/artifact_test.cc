@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -383,6 +384,47 @@ TEST_SUITE("model") {
     });
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.find("holds more than the whole file") != std::string::npos, error);
+  }
+
+  TEST_CASE("Artifact: metadata without a value or larger than the file are refused unread") {
+    const auto with_metadata_of = [](hid_t space, std::size_t size_bytes) {
+      return edited(to_bytes(classifier()), [&](hid_t file) {
+        REQUIRE(H5Ldelete(file, "/mlp/metadata", H5P_DEFAULT) >= 0);
+        const hid_t type = H5Tcopy(H5T_C_S1);
+        H5Tset_size(type, size_bytes);
+        // Never written, so the file stays small.
+        const hid_t dataset =
+            H5Dcreate2(file, "/mlp/metadata", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        REQUIRE(dataset >= 0);
+        H5Dclose(dataset);
+        H5Tclose(type);
+        H5Sclose(space);
+      });
+    };
+    const std::string none = error_of(with_metadata_of(H5Screate(H5S_NULL), 1));
+    CHECK_MESSAGE(none.find("/mlp/metadata can't be read") != std::string::npos, none);
+    const std::string huge = error_of(with_metadata_of(H5Screate(H5S_SCALAR), 1 << 30));
+    CHECK_MESSAGE(
+        huge.find("/mlp/metadata says that it holds more than the whole file") != std::string::npos,
+        huge);
+  }
+
+  TEST_CASE("Artifact: a dataset whose values lie beyond the file is refused") {
+    std::string place(sizeof(haddr_t), '\0');
+    std::string bytes = edited(to_bytes(classifier()), [&](hid_t file) {
+      replace_dataset(file, kKernel, H5T_IEEE_F32LE, {6, 4});
+      const hid_t dataset = H5Dopen2(file, kKernel.c_str(), H5P_DEFAULT);
+      const haddr_t address = H5Dget_offset(dataset);
+      std::memcpy(place.data(), &address, sizeof(address));
+      H5Dclose(dataset);
+    });
+    // In the header of the dataset, which comes last: version 3 of a layout's description,
+    // contiguous, the address.
+    const std::size_t found = bytes.rfind("\x03\x01" + place);
+    REQUIRE(found != std::string::npos);
+    bytes[found + 6] = 1;  // 4 GB further on
+    const std::string error = error_of(bytes);
+    CHECK_MESSAGE(error.find(kKernel + " can't be read (HDF5: ") != std::string::npos, error);
   }
 
   TEST_CASE("Artifact: a dataset in chunks or in another file is refused") {
