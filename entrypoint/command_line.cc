@@ -8,7 +8,9 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/data/wording.h"
 #include "runtime/sagemaker/hyperparameters.h"
+#include "runtime/system/utf8.h"
 
 namespace mlp {
 namespace {
@@ -52,6 +54,7 @@ constexpr Option kDescribeOptions[] = {
 };
 
 constexpr std::size_t kHelpColumn = 30;  // where the text on an option begins
+constexpr std::size_t kMostShown = 200;  // characters of what the parser says of an argument
 
 bool is_flag(const Option& option) { return option.placeholder[0] == '\0'; }
 
@@ -189,9 +192,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
                            std::find(hyperparameters.begin(), hyperparameters.end(), pair.key()) !=
                                hyperparameters.end();
         if (is_flag_of_train(pair.key()) && pair.value() != "true") {
-          throw UsageError(
-              fmt::format("mlp {}: --{} takes no value, but found \"{}\". Leave it out.",
-                          line.command, pair.key(), pair.value()));
+          throw UsageError(fmt::format("mlp {}: --{} takes no value, but found {}. Leave it out.",
+                                       line.command, pair.key(), in_quotes(pair.value())));
         }
         (tunes ? line.hyperparameters : line.options)[pair.key()] = pair.value();
       }
@@ -200,8 +202,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         // A misspelt hyperparameter is told apart from a misplaced word, so that its error can name
         // the closest one.
         if (line.command != "train" || !rest[i].starts_with("--")) {
-          throw UsageError(fmt::format("mlp {}: unexpected argument \"{}\". See mlp --help.",
-                                       line.command, rest[i]));
+          throw UsageError(fmt::format("mlp {}: unexpected argument {}. See mlp --help.",
+                                       line.command, in_quotes(rest[i])));
         }
         const std::size_t equals = std::min(rest[i].find('='), rest[i].size());
         std::string value = rest[i].substr(std::min(equals + 1, rest[i].size()));
@@ -211,7 +213,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         line.hyperparameters[name] = value;
       }
     } catch (const cxxopts::exceptions::exception& error) {
-      throw UsageError(fmt::format("mlp {}: {}. See mlp --help.", line.command, error.what()));
+      throw UsageError(fmt::format("mlp {}: {}. See mlp --help.", line.command,
+                                   utf8_prefix(error.what(), kMostShown)));
     }
     return line;
   }

@@ -14,6 +14,7 @@
 #include "model/hdf5_file.h"
 #include "model/kernels/engine.h"
 #include "model/kernels/vector.h"
+#include "runtime/data/wording.h"
 #include "runtime/sagemaker/hyperparameters.h"
 #include "runtime/training/metric_log.h"
 
@@ -27,8 +28,10 @@ std::string choice(const CommandLine& line, const std::string& name,
                    const std::vector<std::string>& words) {
   const std::string word = line.option(name).value_or(words[0]);
   if (std::find(words.begin(), words.end(), word) == words.end()) {
-    throw UsageError(fmt::format("mlp describe: --{} is one of {}, but found \"{}\".", name,
-                                 fmt::join(words, ", "), word));
+    throw UsageError(
+        fmt::format("mlp describe: --{} is one of {}, but found {}. Correct it, or leave it "
+                    "out.",
+                    name, fmt::join(words, ", "), in_quotes(word)));
   }
   return word;
 }

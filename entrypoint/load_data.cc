@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -18,10 +19,12 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kMostNamed = 10;  // columns within a note
+constexpr std::size_t kMostNamed = 10;  // columns or extents within a text
 
 std::string extents_text(const std::vector<std::size_t>& shape) {
-  return fmt::format("{}", fmt::join(shape, " x "));
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(shape.size(), kMostNamed));
+  return fmt::format("{}{}", fmt::join(shape.begin(), shape.begin() + shown, " x "),
+                     shape.size() > kMostNamed ? " x ..." : "");
 }
 
 // A validation or test table must have the training rows' features.
@@ -47,10 +50,10 @@ void require_same_features(const Table& table, const Table& training, std::strin
   for (std::size_t i = 0; i < table.feature_names.size(); ++i) {
     if (table.feature_names[i] == training.feature_names[i]) continue;
     throw UserError(fmt::format(
-        "{}: feature {} of the {} rows is \"{}\", but of the training rows ({}) it is \"{}\". Both "
-        "must have the same columns in the same order.",
-        table.source, i + 1, set, table.feature_names[i], training.source,
-        training.feature_names[i]));
+        "{}: feature {} of the {} rows is {}, but of the training rows ({}) it is {}. Both must "
+        "have the same columns in the same order.",
+        table.source, i + 1, set, in_quotes(table.feature_names[i]), training.source,
+        in_quotes(training.feature_names[i])));
   }
 }
 
@@ -104,9 +107,8 @@ void note_constant_features(TrainingData& data) {
   std::string names;
   for (std::size_t i = 0; i < std::min(constant.size(), kMostNamed); ++i) {
     if (i > 0) names += ", ";
-    names += data.schema.feature_names.empty()
-                 ? fmt::format("number {}", constant[i] + 1)
-                 : fmt::format("\"{}\"", data.schema.feature_names[constant[i]]);
+    names += data.schema.feature_names.empty() ? fmt::format("number {}", constant[i] + 1)
+                                               : in_quotes(data.schema.feature_names[constant[i]]);
   }
   if (constant.size() > kMostNamed) names += ", ...";
   data.notes.push_back(
@@ -264,9 +266,8 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   if (share > 0 && validation) {
     throw UserError(
         fmt::format("validation_split is {}, but there are validation rows already, in {}. Leave "
-                    "out one of the "
-                    "two.",
-                    share, environment.validation->path.string()));
+                    "out one of the two.",
+                    share, validation->source));
   }
 
   data.schema.row_shape = training.rows.row_shape;

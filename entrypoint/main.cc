@@ -15,6 +15,7 @@
 #include "entrypoint/console.h"
 #include "entrypoint/stop_signal.h"
 #include "model/error.h"
+#include "runtime/data/wording.h"
 #include "runtime/sagemaker/environment.h"
 #include "runtime/sagemaker/failure.h"
 
@@ -96,9 +97,9 @@ int main_with(const std::vector<std::string>& arguments) {
     if (!line.is_known) {
       become(arguments);
       throw UsageError(
-          fmt::format("mlp: \"{}\" is neither a command of mlp (train, predict, describe, serve) "
-                      "nor one on PATH. See mlp --help.",
-                      line.command));
+          fmt::format("mlp: {} is neither a command of mlp (train, predict, describe, serve) nor "
+                      "one on PATH. See mlp --help.",
+                      in_quotes(line.command)));
     }
     if (line.command == "train" && base.failure_file) clear_failure(*base.failure_file);
     run(line, variables);

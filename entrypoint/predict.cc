@@ -20,6 +20,7 @@
 #include "model/kernels/engine.h"
 #include "model/predictor.h"
 #include "runtime/data/read_channel.h"
+#include "runtime/data/wording.h"
 #include "runtime/system/files.h"
 #include "runtime/training/reports.h"
 
@@ -84,8 +85,9 @@ PredictInputOptions input_options(const CommandLine& line, const Schema& schema)
   options.array = line.option("array").value_or("");
   const std::string label_size = line.option("label_size").value_or("0");
   if (label_size != "0" && label_size != "1") {
-    throw UsageError(
-        fmt::format("mlp predict: --label_size is \"{}\", but must be 0 or 1.", label_size));
+    throw UsageError(fmt::format(
+        "mlp predict: --label_size is {}, but must be 0 or 1. Correct it, or leave it out.",
+        in_quotes(label_size)));
   }
   options.first_column_is_target = label_size == "1";
   const std::string header = line.option("header").value_or("auto");
@@ -94,8 +96,10 @@ PredictInputOptions input_options(const CommandLine& line, const Schema& schema)
   } else if (header == "false") {
     options.header = Header::kNo;
   } else if (header != "auto") {
-    throw UsageError(
-        fmt::format("mlp predict: --header is \"{}\", but must be auto, true or false.", header));
+    throw UsageError(fmt::format(
+        "mlp predict: --header is {}, but must be auto, true or false. Correct it, or leave "
+        "it out.",
+        in_quotes(header)));
   }
   return options;
 }
@@ -112,7 +116,7 @@ class Output {
       opened_.reset(std::fopen(path->c_str(), "w"));
       if (!opened_) {
         throw UserError(fmt::format("{} can't be written: {}. Name another place by --output.",
-                                    *path, std::strerror(errno)));
+                                    shortened_path(*path), std::strerror(errno)));
       }
       stream_ = opened_.get();
       return;
@@ -160,9 +164,9 @@ void predict_command(const CommandLine& line, const Variables& variables,
   if (!std::filesystem::exists(model, unknown) && !unknown) {
     throw UserError(fmt::format(
         "{} is not there. Train a model first (mlp train), or name its folder by --model_dir.",
-        model.string()));
+        shortened_path(model.string())));
   }
-  const Artifact artifact = artifact_from_bytes(read_file(model), model.string());
+  const Artifact artifact = artifact_from_bytes(read_file(model), shortened_path(model.string()));
   kernels::prepare_thread();
   const Predictor predictor(artifact);
   const std::unique_ptr<RecordReader> reader =
@@ -176,7 +180,9 @@ void predict_command(const CommandLine& line, const Variables& variables,
     const std::size_t rows = reader->read(chunk, kChunkRows);
     if (rows > 0)
       append_rows(text, predictor.schema(), predictor.predict(chunk.features.view(), workspace));
-    if (stop_requested()) throw UserError("Stopped by a signal before all rows were predicted.");
+    if (stop_requested()) {
+      throw UserError("Stopped by a signal before all rows were predicted. Run it again.");
+    }
     output.write(text);
     text.clear();
     if (rows == 0) break;

@@ -8,6 +8,7 @@
 
 #include "model/error.h"
 #include "model/metric.h"
+#include "runtime/data/wording.h"
 #include "runtime/system/closest.h"
 
 namespace mlp {
@@ -92,13 +93,6 @@ void set_early_stopping(const Hyperparameters& hyperparameters, const Schema& sc
   const bool of_validation = stopping.metric.starts_with(kValidationPrefix);
   const std::string metric =
       of_validation ? stopping.metric.substr(kValidationPrefix.size()) : stopping.metric;
-  if (of_validation && !validates) {
-    throw UserError(fmt::format(
-        "Early stopping is to watch {}, but there are no validation rows. Give a validation "
-        "channel or validation_split, or set early_stopping_metric to a metric of the training "
-        "rows, such as loss.",
-        stopping.metric));
-  }
   if (metric != "loss") {
     const MetricInfo* const info = find_metric(metric);
     if (info == nullptr || !has_metric(schema.task, schema.outputs(), *info)) {
@@ -106,9 +100,9 @@ void set_early_stopping(const Hyperparameters& hyperparameters, const Schema& sc
       known.insert(known.begin(), "loss");
       const std::string closest = closest_name(metric, known);
       throw UserError(fmt::format(
-          "Hyperparameter early_stopping_metric: found \"{}\", which the task {} does not have.{} "
+          "Hyperparameter early_stopping_metric: found {}, which the task {} does not have.{} "
           "Expected one of {}, with val_ in front for the validation rows.",
-          hyperparameters.early_stopping_metric, task_name(schema.task),
+          in_quotes(hyperparameters.early_stopping_metric), task_name(schema.task),
           closest.empty() ? "" : fmt::format(" Did you mean {}?", closest),
           fmt::join(known, ", ")));
     }
@@ -116,6 +110,13 @@ void set_early_stopping(const Hyperparameters& hyperparameters, const Schema& sc
     std::vector<std::string> names = config.eval_metrics;
     names.push_back(metric);
     config.eval_metrics = check_eval_metrics(names, schema);
+  }
+  if (of_validation && !validates) {
+    throw UserError(fmt::format(
+        "Early stopping is to watch {}, but there are no validation rows. Give a validation "
+        "channel or validation_split, or set early_stopping_metric to a metric of the training "
+        "rows, such as loss.",
+        stopping.metric));
   }
   config.early_stopping = stopping;
 }

@@ -180,6 +180,58 @@ TEST_SUITE("entrypoint") {
     check_contains(job.complaint(), {"a.csv: the weights of all 1 validation rows are 0"});
   }
 
+  TEST_CASE("load_data: rows of other features than the training rows' are refused") {
+    const auto arrays = [](std::string_view descr, std::string_view shape,
+                           const std::string& values) {
+      return test::zip({{.name = "x.npy", .bytes = npy(descr, shape, values)},
+                        {.name = "y.npy", .bytes = npy("|u1", "(2,)", "01")}});
+    };
+    Job job;
+    job.training("a.npz", arrays("|u1", "(2, 2, 1)", "abcd"));
+    job.validation("b.npz", arrays("|u1", "(2, 1, 2)", "efgh"));
+    check_contains(job.complaint(), {"b.npz: the validation rows have 1 x 2 features each",
+                                     "a.npz) have 2 x 1", "Both must have the same columns"});
+    job.validation("b.npz", arrays("<f4", "(2, 2, 1)", bytes_of<float>({1, 2, 3, 4})));
+    check_contains(job.complaint(), {"b.npz: the validation rows hold other numbers",
+                                     "a.npz) hold pixels (uint8)", "both must be of one type"});
+
+    // However many the extents are, and however long the names.
+    std::string ones = "(2, 2";
+    for (int i = 0; i < 1000; ++i) ones += ", 1";
+    job.validation("b.npz", arrays("|u1", ones + ")", "efgh"));
+    check_contains(job.complaint(), {"2 x 1 x 1", "1 x ... features", "the same columns"});
+    const std::string longer(5000, 'n');
+    job.environment.validation.reset();
+    job.hyperparameters.target = {"y"};
+    job.training("a.csv", "y," + longer + "a\n0,1\n1,2\n");
+    job.test("b.csv", "y," + longer + "b\n0,1\n1,2\n");
+    check_contains(job.complaint(),
+                   {"b.csv: feature 1 of the test rows is \"nnn", "in the same order"});
+  }
+
+  TEST_CASE("load_data: a split needs two rows, and no validation rows beside it") {
+    Job job;
+    job.hyperparameters.validation_split = 0.25;
+    job.training("a.csv", "0,1\n1,2\n");
+    job.validation("b.csv", "0,1\n");
+    check_contains(job.complaint(), {"validation_split is 0.25", "validation rows already, in ",
+                                     "b.csv. Leave out one of the two"});
+    job.environment.validation.reset();
+    job.hyperparameters.task = "regression";
+    job.training("a.csv", "0,1\n");
+    check_contains(job.complaint(),
+                   {"validation_split is 0.25", "a.csv has only one row", "Add rows"});
+  }
+
+  TEST_CASE("load_data: pixels are not standardised") {
+    Job job;
+    job.hyperparameters.scaling = "standard";
+    job.training("a.npz", test::zip({{.name = "x.npy", .bytes = npy("|u1", "(2, 1)", "ab")},
+                                     {.name = "y.npy", .bytes = npy("|u1", "(2,)", "01")}}));
+    check_contains(job.complaint(),
+                   {"scaling=standard", "a.npz holds pixels", "value / 255", "Leave scaling out"});
+  }
+
   TEST_CASE("load_data: training rows among the validation and test rows are a warning") {
     Job job;
     job.training("a.csv", "0,1,2\n1,3,4\n0,5,6\n");

@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "test/runtime/data/made_files.h"
+#include "test/support/messages.h"
 #include "test/system/made_data.h"
 #include "test/system/mlp_program.h"
 
@@ -34,13 +37,15 @@ class Trained {
   }
 
   // What the log says of a file that can't be predicted.
-  std::string refuse(const std::string& file, const std::string& bytes,
-                     const Arguments& more = {}) const {
+  std::string refuse(const std::string& file, const std::string& bytes, const Arguments& more = {},
+                     int exit_code = 1) const {
     folder_.write(file, bytes);
     const ProgramEnd end = run_program(native(folder_.path(), arguments(file, more)));
-    CHECK(end.exit_code == 1);
+    CHECK(end.exit_code == exit_code);
     return end.err;
   }
+
+  const fs::path& path() const { return folder_.path(); }
 
  private:
   static Arguments arguments(const std::string& file, const Arguments& more) {
@@ -181,6 +186,48 @@ TEST_SUITE("system/predict") {
     CHECK(!fs::exists(model / "predictions"));
     model.refuse("rows.csv", "1,2,3,4\n1,2,3\n", {"--output", "predictions.csv"});
     CHECK(!fs::exists(model / "predictions.csv"));
+  }
+
+  TEST_CASE("mlp predict: a flag's value, a place or a model that will not do is told") {
+    const Trained model("rows.csv", clouds_csv(100, {"0", "1"}, 1), {"--epochs", "1"});
+    const std::string row = "1,2,3,4\n";
+    check_contains(model.refuse("rows.csv", row, {"--label_size", "2"}, 2),
+                   {"--label_size is \"2\", but must be 0 or 1", "leave it out"});
+    check_contains(model.refuse("rows.csv", row, {"--header", "yes"}, 2),
+                   {"--header is \"yes\", but must be auto, true or false", "leave it out"});
+    check_contains(model.refuse("rows.csv", row, {"--output", "/dev/full"}),
+                   {"Predictions can't be written: No space left", "Is the disk full"});
+    check_contains(model.refuse("rows.csv", row, {"--output", model.path().string()}),
+                   {model.path().string() + " can't be written: Is a directory", "--output"});
+    check_contains(model.refuse("rows.csv", row, {"--model_dir", "elsewhere"}),
+                   {"elsewhere/model.h5 is not there", "mlp train", "--model_dir"});
+    std::string longest = "/";
+    for (int i = 0; i < 19; ++i) longest += std::string(200, 'd') + '/';
+    check_contains(model.refuse("rows.csv", row, {"--model_dir", longest}),
+                   {"ddd/model.h5 is not there", "--model_dir"});
+    check_contains(model.refuse("rows.csv", row, {"--output", longest + "p.csv"}),
+                   {"Cannot write ...", "ddd/p.csv: its folder does not exist"});
+    check_contains(model.refuse("rows.csv", row, {"--header", longest}, 2), {"--header is \"/ddd"});
+
+    const std::string whole = read_bytes(model / "model/model.h5");
+    std::ofstream(model / "model/model.h5") << whole.substr(0, whole.size() / 2);
+    check_contains(model.refuse("rows.csv", row),
+                   {"model.h5 is not a whole model file", "copy it again"});
+  }
+
+  TEST_CASE("mlp predict: a stop signal ends it with 1, and without a file of some predictions") {
+    const Trained model("rows.csv", clouds_csv(100, {"0", "1"}, 1), {"--epochs", "1"});
+    std::string rows;
+    for (int i = 0; i < 100'000; ++i) rows += "1,2,3,4\n";
+    std::ofstream(model / "rows.csv") << rows;
+    Program program(native(model.path(), {"predict", "--input", "rows.csv"}));
+    // What is printed next waits for its reader, longer than the signal takes.
+    REQUIRE(program.wait_for_line(Stream::kOut, "0."));
+    program.send(SIGTERM);
+    const ProgramEnd end = program.wait();
+    CHECK(end.exit_code == 1);
+    check_contains(end.err, {"Stopped by a signal before all rows were predicted", "again"});
+    CHECK(lines_of(end.out).size() < 100'001);
   }
 }
 
