@@ -300,6 +300,27 @@ TEST_SUITE("system/bad_input") {
     }
   }
 
+  TEST_CASE("mlp train: no numeric hyperparameter takes NaN or infinity, and no data is read") {
+    const ProgramEnd described = run_well(native("/", {"describe"}));
+    const json description = json::parse(described.out);
+    std::size_t numbers = 0;
+    for (const json& entry : description["hyperparameters"]) {
+      const std::string type = entry["type"];
+      if (!type.starts_with("integer") && type != "float") continue;
+      ++numbers;
+      const std::string name = entry["name"];
+      for (const char* const value : {"nan", "-inf"}) {
+        CAPTURE(name);
+        CAPTURE(value);
+        BaseDirectory base;
+        base.add_channel("training", "rows.csv", "no,rows\n");
+        base.set_hyperparameters({{name, value}});
+        check_refused(base, {"Hyperparameter " + name, fmt::format("\"{}\"", value), "expected"});
+      }
+    }
+    CHECK(numbers >= 24);
+  }
+
   TEST_CASE("mlp train: unknown and repeated hyperparameters are refused by their names") {
     struct Case {
       std::string file;
@@ -424,6 +445,59 @@ TEST_SUITE("system/bad_input") {
     check_failure(base, end, "PlatformError", {"input/config", "TRAINING_JOB_NAME"});
   }
 
+  TEST_CASE("mlp train: a configuration that the user may not read is a PlatformError") {
+    if (::geteuid() != 0) {
+      MESSAGE("skipped: needs root to become another user");
+      return;
+    }
+    BaseDirectory base;
+    base.add_channel("training", "rows.csv", good_csv());
+    REQUIRE(::chown(base.path().c_str(), kNobody, kNobody) == 0);
+    ProgramStart start = in_base(base);
+    start.uid = kNobody;
+    fs::permissions(base / "input/config/hyperparameters.json", fs::perms::none);
+    check_failure(base, run_program(start), "PlatformError",
+                  {"config/hyperparameters.json", "Permission denied", "uid 65534"});
+    fs::permissions(base / "input", fs::perms::none);
+    check_failure(base, run_program(start), "PlatformError",
+                  {"input/config", "Permission denied", "uid 65534"});
+    fs::permissions(base / "input", fs::perms::all);
+  }
+
+  TEST_CASE("mlp train: files missing from the configuration are a warning, with what stands in") {
+    BaseDirectory base;
+    base.add_channel("training", "rows.csv", good_csv());
+    base.set_hyperparameters({{"epochs", "1"}});
+    fs::remove(base / "input/config/resourceconfig.json");
+    fs::remove(base / "input/config/inputdataconfig.json");
+    for (const VariableMap& variables : {VariableMap{}, {{"TRAINING_JOB_NAME", "job-1"}}}) {
+      const ProgramEnd end = run_well(in_base(base, {"train"}, variables));
+      CHECK(captures(end.err, " warning: .*(resourceconfig.json is missing: .* one host)").size() ==
+            1);
+      CHECK(
+          captures(end.err, " warning: .*(inputdataconfig.json is missing: .*input/data)").size() ==
+          1);
+    }
+    fs::remove(base / "input/config/hyperparameters.json");
+    const ProgramEnd end = run_well(in_base(base, {"train", "--epochs=1"}));
+    CHECK(captures(end.err, " warning: .*(hyperparameters.json is missing: .* defaults)").size() ==
+          1);
+  }
+
+  // Sanitizers keep more of the address space than the program uses.
+  TEST_CASE("mlp train: too little memory is told, with what takes less" *
+            doctest::skip(kSlowdown > 1)) {
+    BaseDirectory base;
+    base.add_channel("training", "rows.csv", good_csv());
+    base.set_hyperparameters({{"dense_hidden", "[1000000, 1000]"}});  // 4 GB
+    ProgramStart start = in_base(base);
+    start.arguments = {"-c", "ulimit -v 2000000 && exec \"$0\" train", start.executable.string()};
+    start.executable = "/bin/sh";
+    check_failure(base, run_program(start), "UserError",
+                  {"Out of memory", "an instance with more memory", "batch_size"});
+    CHECK(content_of(base.model_dir()).empty());
+  }
+
   TEST_CASE("mlp train: a full disk is told, and no file is left half-written") {
     for (const char* folder : {"model", "output/data"}) {
       CAPTURE(folder);
@@ -483,6 +557,10 @@ TEST_SUITE("system/bad_input") {
     check_failure(base, run_program(start), "UserError", {base.model_dir().string(), "uid 65534"});
     CHECK(content_of(base.model_dir()).empty());
     CHECK(content_of(base.output_dir()).empty());
+    REQUIRE(::chown(base.model_dir().c_str(), kNobody, kNobody) == 0);
+    REQUIRE(::chown(base.output_dir().c_str(), 0, 0) == 0);
+    check_failure(base, run_program(start), "UserError", {base.output_dir().string(), "uid 65534"});
+    CHECK(content_of(base.model_dir()).empty());
 
     // Where not even the failure file can be written, stderr has it.
     REQUIRE(fs::remove(base / "output/failure"));
@@ -493,17 +571,106 @@ TEST_SUITE("system/bad_input") {
     CHECK(!base.failure());
   }
 
-  TEST_CASE("Failure file: a message of any length is cut at 1,024 characters") {
-    BaseDirectory base;
-    base.add_channel("training", std::string(200, 'x') + ".csv", "");
-    const std::string folder(200, 'd');
-    Arguments words = {"train", "--train", "/"};
-    for (int i = 0; i < 12; ++i) words.back() += folder + '/';
-    const ProgramEnd end = run_program(in_base(base, words));
-    CHECK(end.exit_code == 1);
-    CHECK(base.failure().value_or("").size() <= kReasonCharacters);
-    CHECK(base.failure().value_or("").starts_with("UserError: "));
-    check_refused(base, {"empty"});
+  TEST_CASE("Failure file: no name is so long that a sentence on it does not fit whole") {
+    const std::string name(5000, 'n');
+    std::string path = "/";
+    for (int i = 0; i < 19; ++i) path += std::string(200, 'd') + '/';
+    const std::string array = zip({{.name = name + ".npy", .bytes = npy("|u1", "(1, 1)", "1")}});
+    struct Case {
+      const char* what;
+      std::string training = good_csv();
+      std::string file = "rows.csv";
+      json hyperparameters = json::object();
+      json settings = {{"TrainingInputMode", "File"}};
+      Arguments arguments = {"train"};
+      VariableMap variables = {};
+    };
+    const std::vector<Case> cases = {
+        {.what = "a file", .training = "", .file = std::string(200, 'f') + ".csv"},
+        {.what = "folders", .arguments = {"train", "--train", path}},
+        {.what = "too long a folder", .arguments = {"train", "--train", path + path}},
+        {.what = "a variable", .variables = {{"SM_CHANNEL_TRAINING", path}}},
+        {.what = "a model's folder", .arguments = {"train", "--model_dir", "/proc" + path}},
+        {.what = "an array", .training = array, .file = "rows.npz"},
+        {.what = "a content type", .settings = {{"ContentType", name}}},
+        {.what = "an input mode", .settings = {{"TrainingInputMode", name}}},
+        {.what = "a record wrapper", .settings = {{"RecordWrapperType", name}}},
+        {.what = "settings", .settings = name},
+        {.what = "a hyperparameter", .hyperparameters = {{name, "1"}, {name + name, "1"}}},
+        {.what = "a value", .hyperparameters = {{"activation", name}}},
+        {.what = "a number", .hyperparameters = {{"epochs", std::string(5000, '9')}}},
+        {.what = "a list", .hyperparameters = {{"dense_hidden", std::string(5000, '[')}}},
+        {.what = "a target", .hyperparameters = {{"target", name}}},
+        {.what = "a weight column", .hyperparameters = {{"weight_column", name}}},
+        {.what = "a weighed class", .hyperparameters = {{"class_weight", name + "=2"}}},
+        {.what = "a class's weight", .hyperparameters = {{"class_weight", "a=" + name}}},
+        {.what = "a metric", .hyperparameters = {{"eval_metrics", name}}},
+        {.what = "a watched metric",
+         .hyperparameters = {{"early_stopping_patience", "1"}, {"early_stopping_metric", name}}},
+        {.what = "a watched metric of validation rows",
+         .hyperparameters = {{"early_stopping_patience", "1"},
+                             {"early_stopping_metric", "val_" + name}}},
+        {.what = "columns",
+         .training = fmt::format("{0}1,{0}2,{0}3\n0,1,2\n", name),
+         .hyperparameters = {{"target", "y"}}},
+        {.what = "equal columns",
+         .training = fmt::format("{0},{0}\n0,1\n", name),
+         .hyperparameters = {{"target", "y"}}},
+        {.what = "a field", .training = fmt::format("0,{}\n1,2\n", name)},
+        {.what = "fields", .training = fmt::format("0,1\n1{}\n", std::string(5000, ','))},
+        {.what = "a class", .training = fmt::format("{0},1\n{0},2\n", name)},
+        {.what = "classes",
+         .training = fmt::format("{0}1,1\n{0}2,2\n{0}3,2\n", name),
+         .hyperparameters = {{"task", "binary"}}},
+        {.what = "a command", .arguments = {name}},
+        {.what = "an argument", .arguments = {"train", name}},
+        {.what = "a flag", .arguments = {"train", "--" + name, name}},
+        {.what = "a flag of one dash", .arguments = {"train", "-" + name}},
+        {.what = "a flag's value", .arguments = {"train", "--check=" + name}},
+    };
+    for (const Case& c : cases) {
+      CAPTURE(std::string(c.what));
+      BaseDirectory base;
+      base.add_channel("training", c.file, c.training, c.settings);
+      base.set_hyperparameters(c.hyperparameters);
+      const ProgramEnd end = run_program(in_base(base, c.arguments, c.variables));
+      CHECK(end.exit_code >= 1);
+      CHECK(end.exit_code <= 2);
+      const std::string failure = base.failure().value_or("");
+      CAPTURE(failure);
+      CHECK(failure.starts_with("UserError: "));
+      CHECK(failure.size() < kReasonCharacters);
+      CHECK(failure.ends_with('.'));
+    }
+  }
+
+  TEST_CASE("Failure file: channels and hosts of any name leave room for the advice") {
+    const std::string name(5000, 'n');
+    struct Case {
+      const char* file;
+      json content;
+      const char* kind;
+    };
+    for (const Case& c :
+         {Case{"inputdataconfig.json", {{name, json::object()}}, "UserError"},
+          Case{"inputdataconfig.json", {{name, name}}, "UserError"},
+          Case{"inputdataconfig.json", {{name + "/", json::object()}}, "UserError"},
+          Case{"inputdataconfig.json", json::array({name}), "UserError"},
+          Case{"resourceconfig.json", {{"hosts", name}}, "UserError"},
+          Case{"resourceconfig.json", {{"hosts", {"a"}}, {"current_host", name}}, "PlatformError"},
+          Case{"resourceconfig.json", {{"hosts", {name}}, {"current_host", "a"}}, "PlatformError"},
+          Case{"resourceconfig.json", {{"hosts", {"a", name}}}, "UserError"}}) {
+      CAPTURE(std::string(c.file));
+      BaseDirectory base;
+      base.write(fs::path("input/config") / c.file, c.content.dump());
+      const ProgramEnd end = run_program(in_base(base));
+      CHECK(end.exit_code == 1);
+      const std::string failure = base.failure().value_or("");
+      CAPTURE(failure);
+      CHECK(failure.starts_with(fmt::format("{}: ", c.kind)));
+      CHECK(failure.size() < kReasonCharacters);
+      CHECK(failure.ends_with('.'));
+    }
   }
 }
 
