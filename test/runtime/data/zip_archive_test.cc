@@ -48,21 +48,37 @@ std::string read_stream(const ZipArchive& archive, const ZipMember& member) {
 TEST_SUITE("runtime/data") {
   TEST_CASE("ZipArchive: a stored member that would reach beyond the file is refused") {
     const test::TempDirectory folder;
-    const std::string bytes = some_bytes(1000);
-    std::string archive = test::zip({{.name = "x", .bytes = bytes}});
-    // Both sizes, before the member and in the directory: more than what follows, less than all.
-    constexpr std::size_t kSizesBehindMember = 18;
-    constexpr std::size_t kSizesBehindEntry = 20;
-    for (const std::size_t place : {archive.find("PK\3\4") + kSizesBehindMember,
-                                    archive.find("PK\1\2") + kSizesBehindEntry}) {
-      const auto size = static_cast<std::uint32_t>(archive.size() - 10);
-      std::memcpy(archive.data() + place, &size, sizeof(size));
-      std::memcpy(archive.data() + place + sizeof(size), &size, sizeof(size));
+    std::string archive = test::zip({{.name = "x", .bytes = some_bytes(1000)}});
+    constexpr std::size_t kSizesInMember = 18;
+    constexpr std::size_t kSizesInDirectory = 20;
+    const std::size_t places[] = {archive.find("PK\3\4") + kSizesInMember,
+                                  archive.find("PK\1\2") + kSizesInDirectory};
+    struct Case {
+      std::size_t size;
+      const char* found;
+    };
+    for (const Case& c : {Case{archive.size() + 1, "\"x\" claims to be larger than the file"},
+                          Case{archive.size() - 10, "\"x\" reaches beyond the end of the file"}}) {
+      CAPTURE(std::string(c.found));
+      const auto size = static_cast<std::uint32_t>(c.size);
+      for (const std::size_t place : places) {
+        std::memcpy(archive.data() + place, &size, sizeof(size));                 // compressed
+        std::memcpy(archive.data() + place + sizeof(size), &size, sizeof(size));  // and not
+      }
+      const ZipArchive zip(folder.write("a.npz", archive), "a.npz");
+      CHECK_THROWS_WITH_AS(read_whole(zip, zip.members()[0]), doctest::Contains(c.found),
+                           UserError);
     }
+  }
+
+  TEST_CASE("ZipArchive: a member that is not where the directory says is refused") {
+    const test::TempDirectory folder;
+    std::string archive = test::zip({{.name = "x", .bytes = some_bytes(1000)}});
+    archive[archive.find("PK\3\4")] = 'p';
     const ZipArchive zip(folder.write("a.npz", archive), "a.npz");
     CHECK_THROWS_WITH_AS(read_whole(zip, zip.members()[0]),
                          doctest::Contains("a.npz: expected a complete .npz (zip) file, but it is "
-                                           "damaged or cut short: \"x\" reaches beyond the end"),
+                                           "damaged or cut short: \"x\" is not where"),
                          UserError);
   }
 
