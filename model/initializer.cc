@@ -63,17 +63,19 @@ Initializer initializer_named(std::string_view name) {
 std::vector<float> initial_kernel(Initializer initializer, std::size_t fan_in, std::size_t fan_out,
                                   Rng& rng) {
   const Entry& how = entry(initializer);
-  const double in = static_cast<double>(fan_in);
-  const double fan = how.fan == Fan::kIn ? in : (in + static_cast<double>(fan_out)) / 2;
+  // variance = share / fans, with both fans for their mean.
+  const double share = how.fan == Fan::kMean ? 2 * how.scale : how.scale;
+  const auto fans = static_cast<double>(how.fan == Fan::kMean ? fan_in + fan_out : fan_in);
   std::vector<float> weights(fan_in * fan_out);
   if (how.shape == Shape::kUniform) {
-    const auto limit =
-        static_cast<float>(how.fan == Fan::kNone ? how.scale : std::sqrt(3 * how.scale / fan));
+    const float limit = how.fan == Fan::kNone
+                            ? static_cast<float>(how.scale)
+                            : std::sqrt(static_cast<float>(3 * share) / static_cast<float>(fans));
     for (float& weight : weights) weight = (2 * rng.uniform() - 1) * limit;
     return weights;
   }
   double deviation = how.scale;
-  if (how.fan != Fan::kNone) deviation = std::sqrt(how.scale / fan) / kTruncatedDeviation;
+  if (how.fan != Fan::kNone) deviation = std::sqrt(share / fans) / kTruncatedDeviation;
   for (float& weight : weights) {
     double value = standard_normal(rng);
     while (how.shape == Shape::kTruncatedNormal && std::fabs(value) > kCut) {
