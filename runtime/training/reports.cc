@@ -114,6 +114,13 @@ Json confusion_by_label(const Schema& schema, const ConfusionMatrix& matrix) {
   return rows;
 }
 
+// Adds the confusion matrix of a task that has classes, where there is one to read.
+void add_confusion(const Schema& schema, const MetricInput& input, Json& metrics) {
+  if (!has_classes(schema.task)) return;
+  const ConfusionMatrix matrix = confusion_matrix(input);
+  if (!matrix.counts.empty()) metrics["confusion_matrix"] = confusion_by_label(schema, matrix);
+}
+
 std::string number_field(double value) { return fmt::format("{:.18e}", value); }
 
 std::string label_field(const Schema& schema, std::int32_t index) {
@@ -152,10 +159,7 @@ Json evaluation_report(const Schema& schema, const Dataset& data, const Predicti
     metrics[std::string(group.metrics[i].first)] = {{"value", number(values[i])},
                                                     {"standard_deviation", "NaN"}};
   }
-  if (has_classes(schema.task)) {
-    const ConfusionMatrix matrix = confusion_matrix(input);
-    if (!matrix.counts.empty()) metrics["confusion_matrix"] = confusion_by_label(schema, matrix);
-  }
+  add_confusion(schema, input, metrics);
   report["dataset"] = data.name;
   return report;
 }
@@ -164,11 +168,13 @@ Json metrics_report(const Schema& schema, std::span<const JudgedRows> sets, std:
   const std::vector<std::string> names = metrics_of(schema.task, schema.outputs());
   Json report = Json::object();
   for (const JudgedRows& set : sets) {
-    const std::vector<double> values =
-        metrics_of_rows(names, schema.task, set.data, set.predictions, top_k);
+    const Truth truth = truth_of(schema.task, set.data, set.predictions.outputs);
+    const MetricInput input = metric_input(schema.task, truth, set.predictions, top_k);
+    const std::vector<double> values = compute_metrics(names, input);
     Json& metrics = report[set.data.name];
     metrics["loss"] = number(set.predictions.loss);
     for (std::size_t i = 0; i < names.size(); ++i) metrics[names[i]] = number(values[i]);
+    add_confusion(schema, input, metrics);
   }
   return report;
 }

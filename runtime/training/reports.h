@@ -39,8 +39,8 @@ struct JudgedRows {
   const Predictions& predictions;
 };
 
-// metrics.json: for each of `sets` by its name, the loss and every metric of the task by name;
-// "NaN" where there is no finite number.
+// metrics.json: for each of `sets` by its name, the loss and every metric of the task by name,
+// "NaN" where there is no finite number; and the confusion matrix as evaluation.json has it.
 nlohmann::ordered_json metrics_report(const Schema& schema, std::span<const JudgedRows> sets,
                                       std::size_t top_k = 5);
 

@@ -188,6 +188,16 @@ TEST_SUITE("runtime/training") {
     CHECK(metrics_report(schema, sets, 2)["test"]["top_k_accuracy"] == 1);
   }
 
+  TEST_CASE("metrics_report: has a confusion matrix where there are classes") {
+    const Dataset data = with_classes({0, 1, 1});
+    const Predictions predictions = {1, {0.25F, 0.75F, 0.25F}};
+    const JudgedRows sets[] = {{data, predictions}};
+    Schema schema = labels({"no", "yes"}, true);
+    schema.task = Task::kBinary;
+    CHECK(metrics_report(schema, sets)["test"]["confusion_matrix"].dump() ==
+          R"({"no":{"no":1,"yes":0},"yes":{"no":1,"yes":1}})");
+  }
+
   TEST_CASE("metrics_of_rows: is about the rows of the set, in their order") {
     Dataset data = with_classes({0, 1, 1});
     data.rows = {2, 0};
