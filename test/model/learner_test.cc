@@ -151,6 +151,26 @@ void check_gradients(const MlpConfig& network, const LossConfig& loss_config, st
   CHECK(worst < kTolerance * largest);
 }
 
+void check_gradients_of_every_piece(MlpConfig network, std::size_t count, std::size_t num_threads,
+                                    Split split, std::size_t shards) {
+  for (const Activation activation : kAllActivations) {
+    MlpConfig with = network;
+    with.activation = activation;
+    check_gradients(with, {Loss::kSoftmaxCrossEntropy}, count, num_threads, split, shards, false);
+  }
+  for (const LossConfig& loss :
+       {LossConfig{Loss::kSoftmaxCrossEntropy, 0.1}, LossConfig{Loss::kSigmoidCrossEntropy},
+        LossConfig{Loss::kSigmoidCrossEntropy, 0.2}, LossConfig{Loss::kMeanSquaredError},
+        LossConfig{Loss::kMeanAbsoluteError},
+        LossConfig{Loss::kHuber, 0, std::vector<double>(network.outputs, 0.4)}}) {
+    for (const bool weighted : {false, true})
+      check_gradients(network, loss, count, num_threads, split, shards, weighted);
+  }
+  network.outputs = 1;
+  for (const Loss loss : {Loss::kSigmoidCrossEntropy, Loss::kMeanSquaredError})
+    check_gradients(network, {loss}, count, num_threads, split, shards, true);
+}
+
 std::vector<float> parameters_after(const LearnerConfig& config, const Rows& rows,
                                     std::size_t steps, std::size_t workers) {
   Team team(workers);
@@ -166,43 +186,17 @@ std::vector<float> parameters_after(const LearnerConfig& config, const Rows& row
 }  // namespace
 
 TEST_SUITE("model") {
+  // Nets of 2 million operations a step and more are cut into shards; the others are whole.
   TEST_CASE("Learner: gradients agree with central differences in double precision") {
-    // Nets of 2 million operations a step and more are cut into shards; the others are whole.
-    const MlpConfig small = {5, {7, 4}, 3, 0.3};
-    const MlpConfig by_rows = {40, {48, 24}, 5, 0.25};
-    const MlpConfig by_units = {90, {52}, 5, 0.25};
-    struct Case {
-      MlpConfig network;
-      std::size_t rows;
-      std::size_t num_threads;
-      Split split;
-      std::size_t shards;
-    };
-    const Case whole = {small, 13, 2, Split::kRows, 1};
-    const Case rows = {by_rows, 150, 3, Split::kRows, 3};
-    const Case units = {by_units, 130, 3, Split::kUnits, 3};
-    for (const Case& c : {whole, rows, units}) {
-      for (const Activation activation : kAllActivations) {
-        Case with = c;
-        with.network.activation = activation;
-        check_gradients(with.network, {Loss::kSoftmaxCrossEntropy}, c.rows, c.num_threads, c.split,
-                        c.shards, false);
-      }
-      for (const LossConfig& loss :
-           {LossConfig{Loss::kSoftmaxCrossEntropy, 0.1}, LossConfig{Loss::kSigmoidCrossEntropy},
-            LossConfig{Loss::kSigmoidCrossEntropy, 0.2}, LossConfig{Loss::kMeanSquaredError},
-            LossConfig{Loss::kMeanAbsoluteError},
-            LossConfig{Loss::kHuber, 0, std::vector<double>(c.network.outputs, 0.4)}}) {
-        for (const bool weighted : {false, true}) {
-          check_gradients(c.network, loss, c.rows, c.num_threads, c.split, c.shards, weighted);
-        }
-      }
-      Case single = c;
-      single.network.outputs = 1;
-      for (const Loss loss : {Loss::kSigmoidCrossEntropy, Loss::kMeanSquaredError}) {
-        check_gradients(single.network, {loss}, c.rows, c.num_threads, c.split, c.shards, true);
-      }
-    }
+    check_gradients_of_every_piece({5, {7, 4}, 3, 0.3}, 13, 2, Split::kRows, 1);
+  }
+
+  TEST_CASE("Learner: gradients agree with central differences in shards of rows") {
+    check_gradients_of_every_piece({40, {48, 24}, 5, 0.25}, 150, 3, Split::kRows, 3);
+  }
+
+  TEST_CASE("Learner: gradients agree with central differences in shards of units") {
+    check_gradients_of_every_piece({90, {52}, 5, 0.25}, 130, 3, Split::kUnits, 3);
   }
 
   TEST_CASE("Learner: the bits follow from num_threads, not from how many workers there are") {
