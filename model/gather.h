@@ -8,8 +8,8 @@
 
 namespace mlp {
 
-// Row i of `to` becomes row rows[i] of `features` as the network sees it: pixels as value / 255.
-// `to` has a row per index, features.width columns.
+// Row i of `to` becomes row rows[i] of `features` as the network sees it: pixels as value / 255,
+// coded rows expanded. `to` has a row per index, features.width columns.
 void gather(const FeatureView& features, std::span<const std::uint32_t> rows, Matrix to);
 
 }  // namespace mlp

@@ -16,8 +16,7 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 class RowBytes {
  public:
   explicit RowBytes(const Dataset& dataset) : dataset_(dataset) {
-    const std::size_t value = dataset.features.type == FeatureType::kUint8 ? 1 : sizeof(float);
-    feature_bytes_ = dataset.features.width * value;
+    feature_bytes_ = dataset.features.row_bytes();
     if (dataset.features.rows > 0) targets_ = dataset.values.size() / dataset.features.rows;
   }
 
