@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mlp {
+
+// The texts of a field that mean that its value is missing. The empty text is always one of them.
+class MissingValues {
+ public:
+  // The usual ones: what pandas takes for missing, and the question mark.
+  MissingValues();
+  explicit MissingValues(std::vector<std::string> words);
+
+  // `text` is a whole field, without quotes around it. Upper and lower case differ.
+  bool contains(std::string_view text) const;
+
+ private:
+  std::vector<std::string> words_;
+  std::size_t longest_ = 0;
+};
+
+}  // namespace mlp
