@@ -122,7 +122,9 @@ std::string range_text(const ordered_json& entry) {
     std::string text = code_list(entry["choices"]);
     if (entry.contains("aliases")) {
       for (const auto& [alias, choice] : entry["aliases"].items()) {
-        text += fmt::format("; `{}` is `{}`", alias, choice.get<std::string>());
+        // A table's cells end at a bar, within code too.
+        text +=
+            fmt::format("; `{}` is `{}`", alias == "|" ? "\\|" : alias, choice.get<std::string>());
       }
     }
     return text;

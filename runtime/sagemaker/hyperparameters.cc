@@ -83,9 +83,15 @@ struct Text {
 
 struct TextList {
   std::vector<std::string> Hyperparameters::*member;
+  std::string_view noun;     // what an item is
+  bool takes_empty = false;  // the empty text is an item like others
 };
 
 struct ClassWeightText {
+  std::string Hyperparameters::*member;
+};
+
+struct ColumnTypesText {
   std::string Hyperparameters::*member;
 };
 
@@ -94,7 +100,7 @@ struct Boolean {
 };
 
 using Kind = std::variant<Integer, OptionalInteger, IntegerList, Float, OptionalFloat, Choice, Text,
-                          TextList, ClassWeightText, Boolean>;
+                          TextList, ClassWeightText, ColumnTypesText, Boolean>;
 
 // A range worth searching, and SageMaker's name for how to walk it.
 struct Tuning {
@@ -149,16 +155,39 @@ std::vector<Definition> data_definitions() {
        "What to learn: one class of several (softmax), one of two (sigmoid), any of several "
        "labels, or numbers. auto: what the loss is for, if one is given; else several columns of 0 "
        "and 1 are labels, and text, or at most 20 distinct integral values, are classes."},
-      {"target", TextList{&H::target},
-       "Column to predict in a CSV file with a header, or a list of columns; not given: the "
-       "first."},
+      {"target", TextList{&H::target, "name"},
+       "Column to predict, or a list of columns: a name, or in a file without header the column's "
+       "number from 1 (-1: the last); not given: the first."},
+      {"features", TextList{&H::features, "name"},
+       "Columns to learn from, by name or number; not given: all others."},
+      {"ignore", TextList{&H::ignore, "name"}, "Columns to leave aside, by name or number."},
       {"weight_column", Text{&H::weight_column},
-       "Column of a CSV file with a header that holds each row's weight in the loss, Keras's "
-       "sample_weight."},
+       "Column with each row's weight in the loss, Keras's sample_weight: a name, or in a file "
+       "without header the column's number from 1 (-1: the last)."},
+      {"column_types", ColumnTypesText{&H::column_types},
+       "What columns hold, where their values would tell otherwise: a map from column to number, "
+       "category, boolean or date, such as {\"zip\": \"category\"} or zip=category,born=date."},
       {"header", Choice{&H::header, {"auto", "true", "false"}},
        "Whether the first line of a CSV file names its columns."},
-      {"scaling", Choice{&H::scaling, {"auto", "standard", "none"}},
-       "Whether features are standardised; auto: those of text files are, arrays are not."},
+      {"delimiter",
+       Choice{&H::delimiter,
+              {"auto", "comma", "semicolon", "tab", "pipe"},
+              {{",", "comma"}, {";", "semicolon"}, {"\\t", "tab"}, {"|", "pipe"}}},
+       "What parts the fields of a CSV file; auto: found from its first lines."},
+      {"missing_values", TextList{&H::missing_values, "word", true},
+       "Words that mean a missing value, instead of the usual ones (NA, N/A, NaN, null, None, ? "
+       "and "
+       "the like); an empty field always does."},
+      {"drop_missing_target", Boolean{&H::drop_missing_target},
+       "Whether rows without target are dropped; otherwise they are an error."},
+      {"scaling", Choice{&H::scaling, {"auto", "standard", "robust", "quantile", "none"}},
+       "How number columns are scaled: by mean and standard deviation, by median and quartiles, or "
+       "by ranks; auto: standard for text files, none for arrays."},
+      {"max_one_hot", Integer{&H::max_one_hot, 1, 1'000'000},
+       "Most classes of a category column that get an input each; columns with more are embedded."},
+      {"min_category_rows", Integer{&H::min_category_rows, 1, kMaxCount},
+       "Training rows that a category needs for a class of its own; rarer ones share one with "
+       "unseen ones."},
       {"scale_target", Boolean{&H::scale_target},
        "Whether a regression's target is standardised while training; the model predicts in "
        "original units either way."},
@@ -248,7 +277,7 @@ std::vector<Definition> stopping_definitions() {
 
 std::vector<Definition> metrics_definitions() {
   return {
-      {"eval_metrics", TextList{&H::eval_metrics},
+      {"eval_metrics", TextList{&H::eval_metrics, "name"},
        "Further metrics to print after each epoch, a name or a list of names."},
       {"top_k", Integer{&H::top_k, 1, kMaxCount},
        "How many of the likeliest classes the top-k accuracy looks at."},
@@ -319,7 +348,24 @@ constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {
     {"patience", "early_stopping_patience"},
     {"clipnorm", "global_clipnorm"},
     {"solver", "optimizer"},
+    {"label", "target"},
+    {"label_column", "target"},
+    {"target_column", "target"},
     {"sample_weight", "weight_column"},
+    {"feature_columns", "features"},
+    {"usecols", "features"},
+    {"drop_columns", "ignore"},
+    {"exclude", "ignore"},
+    {"dtype", "column_types"},
+    {"cat_features", "column_types"},
+    {"categorical_features", "column_types"},
+    {"categorical_columns", "column_types"},
+    {"sep", "delimiter"},
+    {"separator", "delimiter"},
+    {"na_values", "missing_values"},
+    {"scaler", "scaling"},
+    {"max_categories", "max_one_hot"},
+    {"min_frequency", "min_category_rows"},
     {"random_state", "seed"},
     {"n_jobs", "num_threads"},
 };
@@ -370,12 +416,6 @@ std::string squashed(std::string_view text) {
   return result;
 }
 
-// The class weights of a text, or what is wrong with it.
-struct ReadClassWeights {
-  ClassWeights weights;
-  std::string problem;  // empty: nothing
-};
-
 // As it was given, for a message.
 std::string shown(std::string_view text) {
   std::string prefix = utf8_prefix(text, kShownCharacters);
@@ -383,30 +423,80 @@ std::string shown(std::string_view text) {
   return prefix;
 }
 
-ReadClassWeights read_class_weights(std::string_view text) {
-  ReadClassWeights read;
+// The values of a map by name, or what is wrong with its text.
+template <typename Value>
+struct ReadMap {
+  std::map<std::string, Value> by_name;
+  std::string problem;        // empty: nothing
+  std::string refused_value;  // the text that the problem is, where it is a value
+};
+
+// Reads a map whose values, each a `noun`, `parse` takes from their text, or nothing.
+template <typename Value, typename Parse>
+ReadMap<Value> read_map(std::string_view text, std::string_view noun, const Parse& parse) {
+  ReadMap<Value> read;
   if (stripped(text).empty()) return read;
-  if (lower(stripped(text)) == "balanced") {
-    read.weights.balanced = true;
-    return read;
-  }
   const auto items = map_items(text);
   if (!items) {
     read.problem = "this is neither";
     return read;
   }
-  for (const auto& [label, weight] : *items) {
-    const std::optional<double> value = number_of(weight);
-    if (!value || !std::isfinite(*value) || *value < 0) {
-      read.problem = fmt::format("the weight of \"{}\" is \"{}\"", shown(label), shown(weight));
-    } else if (!read.weights.by_label.emplace(label, *value).second) {
-      read.problem = fmt::format("\"{}\" has two weights", shown(label));
+  for (const auto& [name, value_text] : *items) {
+    const std::optional<Value> value = parse(value_text);
+    if (!value) {
+      read.problem =
+          fmt::format("the {} of \"{}\" is \"{}\"", noun, shown(name), shown(value_text));
+      read.refused_value = value_text;
+    } else if (!read.by_name.emplace(name, *value).second) {
+      read.problem = fmt::format("\"{}\" has two {}s", shown(name), noun);
     }
     if (!read.problem.empty()) break;
   }
   return read;
 }
 
+bool is_balanced(std::string_view text) { return lower(stripped(text)) == "balanced"; }
+
+ReadMap<double> read_class_weights(std::string_view text) {
+  if (is_balanced(text)) return {};
+  return read_map<double>(text, "weight", [](std::string_view value_text) {
+    const std::optional<double> value = number_of(value_text);
+    return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
+  });
+}
+
+// The choice that a word means, or nothing.
+std::optional<std::string> choice_of(const Choice& kind, std::string_view text) {
+  const std::string word = squashed(text);
+  for (const std::string& choice : kind.choices) {
+    if (squashed(choice) == word) return choice;
+  }
+  for (const auto& [alias, choice] : kind.aliases) {
+    if (squashed(alias) == word) return choice;
+  }
+  return std::nullopt;
+}
+
+std::string did_you_mean(const Choice& kind, std::string_view text) {
+  std::vector<std::string> words = kind.choices;
+  for (const auto& [alias, choice] : kind.aliases) words.push_back(alias);
+  const std::string closest = closest_name(text, words);
+  return closest.empty() ? "" : fmt::format("did you mean {}?", closest);
+}
+
+ReadMap<std::string> read_column_types(std::string_view text) {
+  static const Choice types = {nullptr,
+                               {"number", "category", "boolean", "date"},
+                               {{"numeric", "number"},
+                                {"categorical", "category"},
+                                {"bool", "boolean"},
+                                {"datetime", "date"}}};
+  ReadMap<std::string> read = read_map<std::string>(
+      text, "type", [](std::string_view value_text) { return choice_of(types, value_text); });
+  const std::string closest = did_you_mean(types, read.refused_value);
+  if (!closest.empty()) read.problem += ": " + closest;
+  return read;
+}
 // For each kind: set() stores a text and tells whether it could; expected() ends the sentence
 // "expected ..."; problem() says in more detail why a text could not be stored, or nothing; type()
 // and add_range() describe it; value() is the member as JSON.
@@ -444,18 +534,10 @@ bool set(const FloatOf<Member>& kind, Hyperparameters& values, std::string_view 
 }
 
 bool set(const Choice& kind, Hyperparameters& values, std::string_view text) {
-  const std::string word = squashed(text);
-  for (const std::string& choice : kind.choices) {
-    if (squashed(choice) != word) continue;
-    values.*kind.member = choice;
-    return true;
-  }
-  for (const auto& [alias, choice] : kind.aliases) {
-    if (squashed(alias) != word) continue;
-    values.*kind.member = choice;
-    return true;
-  }
-  return false;
+  std::optional<std::string> choice = choice_of(kind, text);
+  if (!choice) return false;
+  values.*kind.member = std::move(*choice);
+  return true;
 }
 
 bool set(const Text& kind, Hyperparameters& values, std::string_view text) {
@@ -465,7 +547,8 @@ bool set(const Text& kind, Hyperparameters& values, std::string_view text) {
 
 bool set(const TextList& kind, Hyperparameters& values, std::string_view text) {
   std::optional<std::vector<std::string>> items = list_items(text);
-  if (!items || std::ranges::find(*items, "") != items->end()) return false;
+  if (!items) return false;
+  if (!kind.takes_empty && std::ranges::find(*items, "") != items->end()) return false;
   if (std::set(items->begin(), items->end()).size() != items->size()) return false;
   values.*kind.member = std::move(*items);
   return true;
@@ -473,6 +556,12 @@ bool set(const TextList& kind, Hyperparameters& values, std::string_view text) {
 
 bool set(const ClassWeightText& kind, Hyperparameters& values, std::string_view text) {
   if (!read_class_weights(text).problem.empty()) return false;
+  values.*kind.member = std::string(text);
+  return true;
+}
+
+bool set(const ColumnTypesText& kind, Hyperparameters& values, std::string_view text) {
+  if (!read_column_types(text).problem.empty()) return false;
   values.*kind.member = std::string(text);
   return true;
 }
@@ -508,13 +597,19 @@ std::string expected(const Choice& kind) {
 
 std::string expected(const Text&) { return "text"; }
 
-std::string expected(const TextList&) {
-  return "a name, or a list of names, each once, such as a,b or [\"a\", \"b, c\"]";
+std::string expected(const TextList& kind) {
+  return fmt::format("a {0}, or a list of {0}s, each once, such as a,b or [\"a\", \"b, c\"]",
+                     kind.noun);
 }
 
 std::string expected(const ClassWeightText&) {
   return "balanced, or a finite weight >= 0 for each label, such as {\"cat\": 2, \"dog\": 0.5} or "
          "cat=2,dog=0.5";
+}
+
+std::string expected(const ColumnTypesText&) {
+  return "one of number, category, boolean, date for each column, such as {\"zip\": \"category\"} "
+         "or zip=category,born=date";
 }
 
 std::string expected(const Boolean&) { return "true or false"; }
@@ -524,15 +619,14 @@ std::string problem(const AnyKind&, std::string_view) {
   return "";
 }
 
-std::string problem(const Choice& kind, std::string_view text) {
-  std::vector<std::string> words = kind.choices;
-  for (const auto& [alias, choice] : kind.aliases) words.push_back(alias);
-  const std::string closest = closest_name(text, words);
-  return closest.empty() ? "" : fmt::format("did you mean {}?", closest);
-}
+std::string problem(const Choice& kind, std::string_view text) { return did_you_mean(kind, text); }
 
 std::string problem(const ClassWeightText&, std::string_view text) {
   return read_class_weights(text).problem;
+}
+
+std::string problem(const ColumnTypesText&, std::string_view text) {
+  return read_column_types(text).problem;
 }
 
 template <typename Member>
@@ -548,6 +642,7 @@ std::string_view type(const Choice&) { return "choice"; }
 std::string_view type(const Text&) { return "text"; }
 std::string_view type(const TextList&) { return "text or list of texts"; }
 std::string_view type(const ClassWeightText&) { return "balanced or map from label to float"; }
+std::string_view type(const ColumnTypesText&) { return "map from column to type"; }
 std::string_view type(const Boolean&) { return "boolean"; }
 
 template <typename Member>
@@ -576,6 +671,7 @@ void add_range(const Choice& kind, ordered_json& entry) {
 void add_range(const Text&, ordered_json&) {}
 void add_range(const TextList&, ordered_json&) {}
 void add_range(const ClassWeightText&, ordered_json&) {}
+void add_range(const ColumnTypesText&, ordered_json&) {}
 void add_range(const Boolean&, ordered_json&) {}
 
 template <typename Member>
@@ -610,6 +706,15 @@ void set_value(Hyperparameters& values, const Definition& definition, const std:
             has_standard ? fmt::format(" for the default, {}", standard.dump()) : ""));
       },
       definition.kind);
+}
+
+template <typename AnyKind>
+void check_problem(std::string_view name, std::string_view text, const AnyKind& kind,
+                   const std::string& problem) {
+  if (problem.empty()) return;
+  throw UserError(fmt::format("{}: found \"{}\", expected {}: {}{} Correct the value.", name,
+                              shown(text), expected(kind), problem,
+                              problem.ends_with('?') ? "" : "."));
 }
 
 // All unknown names at once, since each start of a job costs time; as many and as much about them
@@ -659,10 +764,13 @@ void note_without_effect(const std::set<std::string_view>& given, const Hyperpar
 std::optional<std::string> decoded_text(const json& value) {
   if (value.is_null()) return std::nullopt;
   if (!value.is_string()) return value.dump(-1, ' ', false, json::error_handler_t::replace);
-  std::string text(stripped(value.get_ref<const std::string&>()));
+  const auto content = [](std::string_view text) {
+    return text == "\t" ? R"(\t)" : stripped(text);
+  };
+  std::string text(content(value.get_ref<const std::string&>()));
   if (text.starts_with('"')) {
     const json inner = json::parse(text, nullptr, false);
-    if (inner.is_string()) text = stripped(inner.get_ref<const std::string&>());
+    if (inner.is_string()) text = content(inner.get_ref<const std::string&>());
   }
   if (text.empty() || text == "None" || text == "null") return std::nullopt;
   return text;
@@ -674,12 +782,15 @@ std::string normalized_name(std::string name) {
 }
 
 ClassWeights parse_class_weight(const std::string& text) {
-  ReadClassWeights read = read_class_weights(text);
-  if (!read.problem.empty()) {
-    throw UserError(fmt::format("class_weight: found \"{}\", expected {}: {}. Correct the value.",
-                                shown(text), expected(ClassWeightText{}), read.problem));
-  }
-  return std::move(read.weights);
+  ReadMap<double> read = read_class_weights(text);
+  check_problem("class_weight", text, ClassWeightText{}, read.problem);
+  return {.balanced = is_balanced(text), .by_label = std::move(read.by_name)};
+}
+
+std::map<std::string, std::string> parse_column_types(const std::string& text) {
+  ReadMap<std::string> read = read_column_types(text);
+  check_problem("column_types", text, ColumnTypesText{}, read.problem);
+  return std::move(read.by_name);
 }
 
 Hyperparameters parse_hyperparameters(const HyperparameterValues& file,

@@ -20,11 +20,21 @@ struct Hyperparameters {
   double drop_rate = 0.2;
 
   // Data
-  std::string task = "auto";        // auto, classification, binary, multilabel, regression
-  std::vector<std::string> target;  // column names, each once; empty: the first column
-  std::string weight_column;        // empty: every row weighs 1
-  std::string header = "auto";      // auto, true, false
-  std::string scaling = "auto";  // auto (standard for text files, none for arrays), standard, none
+  std::string task = "auto";  // auto, classification, binary, multilabel, regression
+  // Columns are named, or numbered from 1 in files without a header; -1 is the last. Each once.
+  std::vector<std::string> target;          // empty: the first column
+  std::vector<std::string> features;        // empty: all that are nothing else
+  std::vector<std::string> ignore;          // no features
+  std::string weight_column;                // empty: every row weighs 1
+  std::string column_types;                 // what parse_column_types() takes
+  std::string header = "auto";              // auto, true, false
+  std::string delimiter = "auto";           // auto, comma, semicolon, tab, pipe
+  std::vector<std::string> missing_values;  // empty: the usual words; "" may be among them
+  bool drop_missing_target = false;
+  // auto (standard for text files, none for arrays), standard, robust, quantile, none
+  std::string scaling = "auto";
+  std::int64_t max_one_hot = 64;
+  std::int64_t min_category_rows = 2;
   bool scale_target = true;
   double validation_split = 0;
 
@@ -80,6 +90,11 @@ struct ClassWeights {
 // that is no finite number >= 0, and for a label given twice.
 ClassWeights parse_class_weight(const std::string& text);
 
+// Reads the hyperparameter column_types: a type (number, category, boolean, date) by column, as
+// nothing or a map in the forms of class_weight. Throws UserError for other text, for an unknown
+// type, with the closest one, and for a column given twice.
+std::map<std::string, std::string> parse_column_types(const std::string& text);
+
 // The top level of hyperparameters.json, by the names in the file.
 using HyperparameterValues = std::map<std::string, nlohmann::json>;
 
@@ -111,7 +126,7 @@ nlohmann::ordered_json to_json(const Hyperparameters& values);
 std::optional<std::string> tuning_objective(const HyperparameterValues& file);
 
 // The text of a value in any client's spelling: JSON quotes around it and white space are removed.
-// Nothing for a value that counts as not given.
+// A tab alone is text too, and comes as \t. Nothing for a value that counts as not given.
 std::optional<std::string> decoded_text(const nlohmann::json& value);
 
 // A name in its one spelling: with `_` for `-`.

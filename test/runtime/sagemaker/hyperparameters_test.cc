@@ -55,7 +55,15 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK(values.kernel_initializer == "glorot_uniform");
     CHECK(values.task == "auto");
     CHECK(values.target.empty());
+    CHECK(values.features.empty());
+    CHECK(values.ignore.empty());
     CHECK(values.weight_column.empty());
+    CHECK(values.column_types.empty());
+    CHECK(values.delimiter == "auto");
+    CHECK(values.missing_values.empty());
+    CHECK_FALSE(values.drop_missing_target);
+    CHECK(values.max_one_hot == 64);
+    CHECK(values.min_category_rows == 2);
     CHECK(values.loss == "auto");
     CHECK(values.huber_delta == 1);
     CHECK(values.label_smoothing == 0);
@@ -220,6 +228,27 @@ TEST_SUITE("runtime/sagemaker") {
         {"by hand", "class_weight", json::object({{"cat", 2}}), R"({"cat":2})"},
         {"v2 framework", "class_weight", "\"balanced\"", "balanced"},
         {"v2 Estimator", "class_weight", "None", ""},
+        // {"zip": "category"}
+        {"v2 Estimator", "column_types", "{'zip': 'category'}", "{'zip': 'category'}"},
+        {"v2 framework, v3", "column_types", R"({"zip": "date"})", R"({"zip": "date"})"},
+        {"by hand", "column_types", json::object({{"zip", "date"}}), R"({"zip":"date"})"},
+        {"v2 Estimator", "column_types", "None", ""},
+        // ","
+        {"v2 Estimator, v3", "delimiter", ",", "comma"},
+        {"v2 framework", "delimiter", "\";\"", "semicolon"},
+        {"by hand", "delimiter", "|", "pipe"},
+        {"a tab as such", "delimiter", "\t", "tab"},
+        {"a tab as such, in quotes", "delimiter", R"("\t")", "tab"},
+        {"a tab's escape", "delimiter", R"(\t)", "tab"},
+        {"a word", "delimiter", "Tab", "tab"},
+        // columns by number
+        {"by hand", "features", json::array({2, "-1", "a b"}), {"2", "-1", "a b"}},
+        {"a comma list", "ignore", "1,id", {"1", "id"}},
+        {"by hand", "target", -1, {"-1"}},
+        // words, of which one may be empty
+        {"a comma list", "missing_values", "?,-, 999", {"?", "-", "999"}},
+        {"v2 Estimator", "missing_values", "['', 'NA']", {"", "NA"}},
+        {"none but the empty field", "missing_values", R"([""])", {""}},
     };
     for (const Case& c : cases) {
       CAPTURE(c.client);
@@ -336,7 +365,16 @@ TEST_SUITE("runtime/sagemaker") {
         {"eval_metrics", "auc,", "\"auc,\"", kNames},
         {"class_weight", "heavy", "\"heavy\"", "expected balanced, or a finite weight >= 0"},
         {"header", "1", "\"1\"", "one of auto, true, false"},
-        {"scaling", "minmax", "\"minmax\"", "one of auto, standard, none"},
+        {"column_types", "zip=kategory", "\"zip=kategory\"", "did you mean category? Correct"},
+        {"delimiter", "semicolons", "\"semicolons\"", "did you mean semicolon?"},
+        {"delimiter", ":", "\":\"", "one of auto, comma, semicolon, tab, pipe"},
+        {"features", "a,a", "\"a,a\"", kNames},
+        {"ignore", "a,", "\"a,\"", kNames},
+        {"missing_values", "NA,NA", "\"NA,NA\"", "expected a word, or a list of words, each once"},
+        {"drop_missing_target", "drop", "\"drop\"", "expected true or false"},
+        {"max_one_hot", "0", "\"0\"", "expected an integer from 1 to 1000000"},
+        {"min_category_rows", "0", "\"0\"", kCount},
+        {"scaling", "minmax", "\"minmax\"", "one of auto, standard, robust, quantile, none"},
         {"scale_target", "yes", "\"yes\"", "expected true or false"},
     };
     for (const Case& c : cases) {
@@ -501,6 +539,46 @@ TEST_SUITE("runtime/sagemaker") {
     check_contains(user_error({{"class_weight", long_label + "=-1"}}), {"is \"-1\""});
   }
 
+  TEST_CASE("parse_column_types: reads nothing and each form of a map, types in other words too") {
+    using Types = std::map<std::string, std::string>;
+    CHECK(parse_column_types("").empty());
+    CHECK(parse_column_types("{}").empty());
+    const Types expected = {{"zip", "category"}, {"3", "date"}};
+    for (const char* text :
+         {R"({"zip": "category", "3": "date"})", "{'zip': 'Category', 3: 'date'}",
+          "{zip: categorical, 3: datetime}", " zip = category , 3=date "}) {
+      CAPTURE(text);
+      CHECK(parse_column_types(text) == expected);
+    }
+    CHECK(parse_column_types("{'a, b': 'number', 'c=d': 'bool'}") ==
+          Types{{"a, b", "number"}, {"c=d", "boolean"}});
+    CHECK(parse_column_types("c=d=numeric") == Types{{"c=d", "number"}});
+  }
+
+  TEST_CASE("parse_column_types: what is wrong with a map is told, with the closest type") {
+    struct Case {
+      std::string text;
+      std::string_view said;
+    };
+    for (const Case& c :
+         {Case{"zip=categry", "the type of \"zip\" is \"categry\": did you mean category? Correct"},
+          {"{'a': 'date', 'b': 'float'}", "the type of \"b\" is \"float\". Correct"},
+          {"{'zip': None}", "the type of \"zip\" is \"None\". Correct"},
+          {"a=date,a=date", "\"a\" has two types. Correct"},
+          {"zip", "this is neither. Correct"},
+          {"{'zip': ['date']}", "this is neither. Correct"}}) {
+      CAPTURE(c.text);
+      check_contains(
+          test::user_error_of([&] { parse_column_types(c.text); }),
+          {"column_types: found \"", "expected one of number, category, boolean, date", c.said});
+      check_contains(user_error({{"column_types", c.text}}),
+                     {"Hyperparameter column_types in hyperparameters.json: found \"", c.said,
+                      "the value, or leave it out."});
+    }
+    const std::string long_name(2000, 'x');
+    check_contains(user_error({{"column_types", long_name + "=" + long_name}}), {"xxx...\""});
+  }
+
   TEST_CASE("Hyperparameters: a long value is cut in the message") {
     const std::string text = user_error({{"epochs", std::string(2500, 'x')}});
     check_contains(text, {"Hyperparameter epochs", "xxx...\"", "integer"});
@@ -519,6 +597,9 @@ TEST_SUITE("runtime/sagemaker") {
     check_contains(
         user_error({{"lr", "0.9"}, {"random-state", "1"}}),
         {"\"lr\" (did you mean learning_rate?)", "\"random-state\" (did you mean seed?)"});
+    check_contains(user_error({{"label_column", "y"}, {"sep", ";"}, {"na_values", "?"}}),
+                   {"\"label_column\" (did you mean target?)", "\"sep\" (did you mean delimiter?)",
+                    "\"na_values\" (did you mean missing_values?)"});
     check_contains(user_error({}, {{"epoch", "5"}}),
                    {"on the command line", "did you mean epochs?"});
   }
@@ -528,7 +609,7 @@ TEST_SUITE("runtime/sagemaker") {
     for (int i = 0; i < 100; ++i) {
       file[std::string(250, 'x') + std::to_string(i)] = "1";
     }
-    check_contains(user_error(file), {"xxx...", "95 more", "mlp --help shows the 40 known ones"});
+    check_contains(user_error(file), {"xxx...", "95 more", "mlp --help shows the 48 known ones"});
     file.clear();
     for (int i = 0; i < 5; ++i) {
       std::string name;
@@ -602,8 +683,10 @@ TEST_SUITE("runtime/sagemaker") {
       "to_json: all values in use in the table's order, those without default only where given") {
     CHECK(to_json(parse({{"target", "price"}, {"dense_hidden", "[8, 4]"}})).dump() ==
           R"({"dense_hidden":[8,4],"activation":"relu","kernel_initializer":"glorot_uniform",)"
-          R"("drop_rate":0.2,"task":"auto","target":["price"],"weight_column":"",)"
-          R"("header":"auto","scaling":"auto","scale_target":true,"validation_split":0.0,)"
+          R"("drop_rate":0.2,"task":"auto","target":["price"],"features":[],"ignore":[],)"
+          R"("weight_column":"","column_types":"","header":"auto","delimiter":"auto",)"
+          R"("missing_values":[],"drop_missing_target":false,"scaling":"auto","max_one_hot":64,)"
+          R"("min_category_rows":2,"scale_target":true,"validation_split":0.0,)"
           R"("loss":"auto","huber_delta":1.0,"label_smoothing":0.0,"class_weight":"",)"
           R"("optimizer":"adam","learning_rate":0.01,"batch_size":64,"momentum":0.0,)"
           R"("nesterov":false,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-07,)"
@@ -625,6 +708,10 @@ TEST_SUITE("runtime/sagemaker") {
                                                {"target", R"(["a, b", "it's [c]"])"},
                                                {"eval_metrics", "auc"},
                                                {"class_weight", "{'cat': 2, 1: 0.5}"},
+                                               {"column_types", "{'zip': 'category', 3: 'date'}"},
+                                               {"missing_values", R"(["", "?", "a, b"])"},
+                                               {"delimiter", "\t"},
+                                               {"features", "1,-1"},
                                                {"weight_decay", "1e-5"},
                                                {"activation", "swish"},
                                                {"max_runtime_seconds", "60"}}));
@@ -636,7 +723,7 @@ TEST_SUITE("runtime/sagemaker") {
 
   TEST_CASE("describe_hyperparameters: each has all that a user asks for") {
     const ordered_json all = describe_hyperparameters();
-    CHECK(all.size() == 40);
+    CHECK(all.size() == 48);
     std::vector<std::string> groups;
     for (const ordered_json& entry : all) {
       CAPTURE(entry.dump());
