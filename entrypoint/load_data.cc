@@ -10,11 +10,14 @@
 #include <utility>
 
 #include "model/error.h"
+#include "model/number_scaler.h"
 #include "model/target_encoder.h"
 #include "runtime/data/batch_iterator.h"
 #include "runtime/data/class_weight.h"
 #include "runtime/data/overlap.h"
 #include "runtime/data/wording.h"
+#include "runtime/system/cpus.h"
+#include "runtime/system/files.h"
 
 namespace mlp {
 namespace {
@@ -27,8 +30,20 @@ std::string extents_text(const std::vector<std::size_t>& shape) {
                      shape.size() > kMostNamed ? " x ..." : "");
 }
 
-// A validation or test table must have the training rows' features.
+// A validation or test table must have the training rows' features, all of them encoded.
 void require_same_features(const Table& table, const Table& training, std::string_view set) {
+  const auto is_table = [](const Table& rows) {
+    return !rows.columns.empty() || rows.features.type == FeatureType::kCoded;
+  };
+  if (is_table(table) != is_table(training)) {
+    const auto kind = [&](const Table& rows) {
+      return is_table(rows) ? "columns with text or gaps" : "rows of numbers";
+    };
+    throw UserError(
+        fmt::format("{}: the {} rows are {}, but the training rows ({}) are {}. Both must have the "
+                    "same columns.",
+                    table.source, set, kind(table), training.source, kind(training)));
+  }
   if (table.row_shape != training.row_shape) {
     throw UserError(fmt::format(
         "{}: the {} rows have {} features each, but the training rows ({}) have {}. Both must "
@@ -45,15 +60,6 @@ void require_same_features(const Table& table, const Table& training, std::strin
         "255 and other numbers as they are, so both must be of one type.",
         table.source, set, kind(table.features.type), training.source,
         kind(training.features.type)));
-  }
-  if (table.feature_names.empty() || training.feature_names.empty()) return;
-  for (std::size_t i = 0; i < table.feature_names.size(); ++i) {
-    if (table.feature_names[i] == training.feature_names[i]) continue;
-    throw UserError(fmt::format(
-        "{}: feature {} of the {} rows is {}, but of the training rows ({}) it is {}. Both must "
-        "have the same columns in the same order.",
-        table.source, i + 1, set, in_quotes(table.feature_names[i]), training.source,
-        in_quotes(training.feature_names[i])));
   }
 }
 
@@ -87,18 +93,105 @@ Header header_choice(const std::string& header) {
   return header == "false" ? Header::kNo : Header::kAuto;
 }
 
-bool should_standardize(const Hyperparameters& hyperparameters, const ChannelRows& training) {
-  if (hyperparameters.scaling == "none") return false;
-  if (training.rows.features.type == FeatureType::kFloat32) {
-    return hyperparameters.scaling == "standard" || training.is_csv;
-  }
-  if (hyperparameters.scaling == "standard") {
+char delimiter_choice(const std::string& delimiter) {
+  if (delimiter == "comma") return ',';
+  if (delimiter == "semicolon") return ';';
+  if (delimiter == "tab") return '\t';
+  return delimiter == "pipe" ? '|' : '\0';
+}
+
+Scaling scaling_choice(const std::string& scaling) {
+  if (scaling == "none") return Scaling::kNone;
+  if (scaling == "robust") return Scaling::kRobust;
+  return scaling == "quantile" ? Scaling::kQuantile : Scaling::kStandard;
+}
+
+// Of arrays; `auto` takes them as they are.
+Scaling array_scaling(const Hyperparameters& hyperparameters, const Table& training) {
+  const std::string& scaling = hyperparameters.scaling;
+  if (scaling == "auto" || scaling == "none") return Scaling::kNone;
+  if (training.features.type == FeatureType::kUint8) {
     throw UserError(fmt::format(
-        "scaling=standard, but {} holds pixels (uint8), which are read as value / 255. Leave "
-        "scaling out, or save the array as float32.",
-        training.rows.source));
+        "scaling={}, but {} holds pixels (uint8), which are read as value / 255. Leave scaling "
+        "out, or save the array as float32.",
+        scaling, training.source));
   }
-  return false;
+  if (scaling == "quantile") {
+    throw UserError(fmt::format(
+        "scaling=quantile, but {} holds arrays, for which there are standard and robust. Choose "
+        "one of these, or give the rows as CSV.",
+        training.source));
+  }
+  return scaling_choice(scaling);
+}
+
+ReadOptions read_options(const Hyperparameters& hyperparameters) {
+  ReadOptions options;
+  options.header = header_choice(hyperparameters.header);
+  options.delimiter = delimiter_choice(hyperparameters.delimiter);
+  options.choice = {hyperparameters.target, hyperparameters.weight_column, hyperparameters.features,
+                    hyperparameters.ignore};
+  if (!hyperparameters.missing_values.empty())
+    options.missing_values = MissingValues(hyperparameters.missing_values);
+  for (const auto& [column, type] : parse_column_types(hyperparameters.column_types))
+    options.column_types[column] = find_type(type).value();
+  options.drop_missing_target = hyperparameters.drop_missing_target;
+  options.allow_plain = hyperparameters.scaling != "quantile";
+  options.threads = hyperparameters.num_threads
+                        ? static_cast<std::size_t>(*hyperparameters.num_threads)
+                        : available_cpus();
+  return options;
+}
+
+PreprocessorConfig preprocessor_config(const Hyperparameters& hyperparameters,
+                                       const ReadOptions& options, const TableLayout& layout) {
+  PreprocessorConfig config;
+  config.scaling = scaling_choice(hyperparameters.scaling);
+  config.types = options.column_types;
+  config.max_one_hot = static_cast<std::size_t>(hyperparameters.max_one_hot);
+  config.min_category_rows = static_cast<std::size_t>(hyperparameters.min_category_rows);
+  config.named = layout.named;
+  config.ignored = layout.ignored;
+  if (layout.named) return config;
+  std::vector<std::string> aside = layout.targets;
+  if (!layout.weight.empty()) aside.push_back(layout.weight);
+  for (const std::string& column : aside) config.set_aside.push_back(layout.find(column) + 1);
+  return config;
+}
+
+void encode(const Preprocessor& preprocessor, Table& table) {
+  if (table.columns.empty() || preprocessor.empty()) return;
+  table.features = preprocessor.encode(table.columns);
+  table.columns = {};
+  table.row_shape = {table.features.width};
+}
+
+// Learns the columns of a training table, and encodes it.
+void fit_columns(const PreprocessorConfig& config, const TableLayout& layout,
+                 std::span<const std::uint32_t> rows, Table& table, TrainingData& data) {
+  if (table.columns.empty()) {
+    data.preprocessor =
+        Preprocessor::fit_plain(layout.features, table.features.view(), rows, config, data.notes);
+    table.features = data.preprocessor.take_used(std::move(table.features));
+    table.row_shape = {table.features.width};
+  } else {
+    data.preprocessor = Preprocessor::fit(table.columns, rows, config, data.notes);
+    std::size_t column = 0;
+    std::erase_if(table.columns, [&](const Column&) {
+      return !is_used(data.preprocessor.columns()[column++].type);
+    });
+    encode(data.preprocessor, table);
+  }
+  const bool has_names = layout.named || !data.preprocessor.is_plain();
+  if (has_names) data.schema.feature_names = data.preprocessor.encoded_names();
+}
+
+void fit_scaling(Scaling scaling, const Table& training, std::span<const std::uint32_t> rows,
+                 Standardizer& standardizer) {
+  if (scaling == Scaling::kNone) return;
+  standardizer = scaling == Scaling::kRobust
+                     ? Standardizer::fit_robust(training.features.view(), rows)
+                     : Standardizer::fit(training.features.view(), rows);
 }
 
 void note_constant_features(TrainingData& data) {
@@ -226,18 +319,56 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
                        const std::function<void()>& poll, bool with_summary) {
   TrainingData data;
   const ClassWeights wanted = parse_class_weight(hyperparameters.class_weight);
-  ReadOptions options;
-  options.header = header_choice(hyperparameters.header);
-  options.targets = hyperparameters.target;
-  options.weight_column = hyperparameters.weight_column;
+  ReadOptions options = read_options(hyperparameters);
+  options.allow_plain = options.allow_plain && !with_summary;
   options.poll = poll;
   const auto read = [&](const Channel& channel, ChannelRole role) {
     options.content_type = channel.content_type;
     ChannelRows rows = read_channel(channel.path, role, options);
+    encode(data.preprocessor, rows.rows);  // empty while the training rows are read
     data.notes.insert(data.notes.end(), rows.notes.begin(), rows.notes.end());
     return rows;
   };
   ChannelRows training = read(*environment.training, ChannelRole::kTraining);
+  const TableLayout layout = training.layout;
+
+  data.schema.weight_name = training.rows.weight_name;
+  fit_targets(training.rows, task_choice(hyperparameters, training.rows), data.schema);
+
+  const double share = hyperparameters.validation_split;
+  std::vector<std::uint32_t> training_rows = all_rows(training.rows);
+  std::vector<std::uint32_t> validation_rows;
+  if (share > 0) {
+    if (environment.validation) {
+      throw UserError(fmt::format(
+          "validation_split is {}, but there are validation rows already, in {}. Leave out one of "
+          "the two.",
+          share, shortened_path(environment.validation->path.string())));
+    }
+    if (training_rows.size() < 2) {
+      throw UserError(
+          fmt::format("validation_split is {}, but {} has only one row. Add rows, or leave it out.",
+                      share, training.rows.source));
+    }
+    ValidationSplit split =
+        split_validation(training_rows, share, static_cast<std::uint64_t>(hyperparameters.seed));
+    training_rows = std::move(split.training);
+    validation_rows = std::move(split.validation);
+  }
+  if (training.is_csv) {
+    fit_columns(preprocessor_config(hyperparameters, options, layout), layout, training_rows,
+                training.rows, data);
+    if (layout.named) data.file_columns = layout.columns;
+    options.known.emplace(KnownTable{data.preprocessor, layout});
+  }
+  data.schema.row_shape = training.rows.row_shape;
+  if (!training.is_csv || data.preprocessor.is_plain()) {
+    const Scaling scaling = training.is_csv ? scaling_choice(hyperparameters.scaling)
+                                            : array_scaling(hyperparameters, training.rows);
+    fit_scaling(scaling, training.rows, training_rows, data.standardizer);
+    note_constant_features(data);
+  }
+
   std::optional<Table> validation;
   std::optional<Table> test;
   if (environment.validation)
@@ -246,8 +377,7 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   // As in the TensorFlow demo, the test arrays beside the training arrays serve as test and as
   // validation rows, where nothing else does.
   const bool arrays_test = training.test && !test;
-  const bool arrays_validate =
-      training.test && !validation && hyperparameters.validation_split == 0;
+  const bool arrays_validate = training.test && !validation && share == 0;
   if (arrays_test) {
     test = std::move(training.test);
   } else if (arrays_validate) {
@@ -260,41 +390,6 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   if (test) {
     require_same_features(*test, training.rows, "test");
     note_missing_weights(*test, training.rows, "test", data.notes);
-  }
-
-  const double share = hyperparameters.validation_split;
-  if (share > 0 && validation) {
-    throw UserError(
-        fmt::format("validation_split is {}, but there are validation rows already, in {}. Leave "
-                    "out one of the two.",
-                    share, validation->source));
-  }
-
-  data.schema.row_shape = training.rows.row_shape;
-  data.schema.feature_names = training.rows.feature_names;
-  data.schema.weight_name = training.rows.weight_name;
-  fit_targets(training.rows, task_choice(hyperparameters, training.rows), data.schema);
-
-  std::vector<std::uint32_t> training_rows = all_rows(training.rows);
-  std::vector<std::uint32_t> validation_rows;
-  if (share > 0) {
-    if (training_rows.size() < 2) {
-      throw UserError(
-          fmt::format("validation_split is {}, but {} has only one row. Add rows, or leave it out.",
-                      share, training.rows.source));
-    }
-    ValidationSplit split =
-        split_validation(training_rows, share, static_cast<std::uint64_t>(hyperparameters.seed));
-    training_rows = std::move(split.training);
-    validation_rows = std::move(split.validation);
-  }
-  if (with_summary) {
-    data.summary =
-        summarize(training.rows.features.view(), training_rows, data.schema.feature_names);
-  }
-  if (should_standardize(hyperparameters, training)) {
-    data.standardizer = Standardizer::fit(training.rows.features.view(), training_rows);
-    note_constant_features(data);
   }
 
   DatasetMaker maker(data);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/preprocessor.h"
 #include "model/schema.h"
 #include "model/standardizer.h"
 #include "runtime/data/dataset.h"
@@ -19,6 +20,8 @@ namespace mlp {
 struct TrainingData {
   std::vector<Features> features;  // owns what the datasets view
   Schema schema;
+  Preprocessor preprocessor;              // of tables; empty for arrays
+  std::vector<std::string> file_columns;  // of a table with a header, in the order of its file
   Standardizer standardizer;
   Dataset training;
   std::optional<Dataset> validation;
@@ -28,10 +31,11 @@ struct TrainingData {
   std::vector<std::string> warnings;    // likewise, loudly: results will not be what they seem
 };
 
-// Reads the channels, fits schema and scaling on the training rows alone, and applies them to all.
-// Validation rows are those of the validation channel, or else split off by validation_split, or
-// else the test arrays of an .npz that holds both. Test rows are those of the test channel, or else
-// these arrays.
+// Reads the channels, fits schema, preprocessing and scaling on the training rows alone, and
+// applies them to all. The types of a table's columns are found from all rows of the training
+// channel. Validation rows are those of the validation channel, or else split off by
+// validation_split, or else the test arrays of an .npz that holds both. Test rows are those of the
+// test channel, or else these arrays.
 //
 // A weight column, or arrays of weights, weigh the rows of their own set. class_weight is for the
 // training rows alone, as in Keras: rows that are split off to validate keep the weights that they

@@ -3,383 +3,752 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
-#include <stdexcept>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "model/error.h"
+#include "model/team.h"
 #include "runtime/data/number.h"
 #include "runtime/data/wording.h"
 
 namespace mlp {
 namespace {
 
-constexpr std::size_t kWeight = std::numeric_limits<std::size_t>::max();
-constexpr std::size_t kDropped = kWeight - 1;
+using Kind = CsvProblem::Kind;
+using Surprise = CsvPiece::Surprise;
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-const char* skip_blanks(const char* p, const char* last) {
-  while (p != last && is_blank(*p)) ++p;
-  return p;
-}
-
-struct Field {
-  std::string text;
-  const char* end = nullptr;  // the comma behind it, or the line's end
-  bool closed = true;         // false: text follows the closing quote, or there is none
-};
-
-// The field that starts at `p`, without the blanks around it and without its quotes.
-Field take_field(const char* p, const char* last) {
-  p = skip_blanks(p, last);
-  Field field;
-  if (p == last || *p != '"') {
-    field.end = std::find(p, last, ',');
-    field.text = trimmed({p, static_cast<std::size_t>(field.end - p)});
-    return field;
-  }
-  field.closed = false;
-  for (++p; p != last; ++p) {
-    if (*p != '"') {
-      field.text += *p;
-    } else if (p + 1 != last && p[1] == '"') {
-      field.text += *p++;
-    } else {
-      p = skip_blanks(p + 1, last);
-      field.closed = p == last || *p == ',';
-      break;
-    }
-  }
-  field.end = std::find(p, last, ',');
-  return field;
-}
-
-std::vector<Field> take_fields(std::string_view line) {
-  const char* const last = line.data() + line.size();
-  std::vector<Field> fields;
-  for (const char* p = line.data();; ++p) {
-    fields.push_back(take_field(p, last));
-    p = fields.back().end;
-    if (p == last) return fields;
-  }
-}
-
-bool is_number(std::string_view text) {
-  double value = 0;
-  return parse_number(trimmed(text), value) != NumberStatus::kNoNumber;
-}
-
-// What the tools that write CSV put where a value is missing.
-bool is_missing(std::string_view text) {
-  const std::string word = lower_case(trimmed(text));
-  for (const std::string_view missing :
-       {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "null", "none", "?"}) {
-    if (word == missing) return true;
-  }
-  return false;
-}
-
-bool is_nan(std::string_view text) {
-  const std::string word = lower_case(trimmed(text));
-  return word == "nan" || word == "-nan" || word == "+nan";
-}
-
-bool is_infinity(std::string_view text) {
-  std::string word = lower_case(trimmed(text));
-  if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
-  return word == "inf" || word == "infinity";
-}
-
-bool none_is_number(const std::vector<std::string>& fields) {
-  return std::none_of(fields.begin(), fields.end(), is_number);
-}
-
-std::size_t index_of(const std::vector<std::string>& names, std::string_view name) {
-  return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
-}
-
-// A hint where a line without a comma has what others use instead.
-std::string other_separator(const std::vector<std::string>& fields) {
-  if (fields.size() != 1) return "";
-  const std::size_t found = fields[0].find_first_of(";\t|");
-  if (found == std::string::npos) return "";
-  return fmt::format(" The fields seem to be separated by {}: write the file with commas.",
-                     fields[0][found] == '\t' ? "tabs" : fmt::format("'{}'", fields[0][found]));
-}
+constexpr std::size_t kAllRows = std::numeric_limits<std::size_t>::max();
 
 std::string did_you_mean(std::string_view name, std::span<const std::string> names) {
   const std::string closest = closest_name(name, names);
   return closest.empty() ? "" : fmt::format(" The closest is {}.", in_quotes(closest));
 }
 
-void check_header(const std::string& file, const std::vector<std::string>& names) {
-  std::unordered_set<std::string_view> seen;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!is_utf8(names[i]) || names[i].find('\0') != std::string::npos) {
-      throw UserError(
-          fmt::format("{}, line 1, column {}: the column's name {} is no valid UTF-8 text. Save "
-                      "the file as UTF-8.",
-                      file, i + 1, in_quotes(names[i])));
-    }
-    if (!seen.insert(names[i]).second) {
-      throw UserError(fmt::format(
-          "{}, line 1, column {}: the header names {} twice. Expected a different name for each "
-          "column: rename or remove one.",
-          file, i + 1, in_quotes(names[i])));
+std::vector<std::string> texts_of(std::vector<CsvField> fields) {
+  std::vector<std::string> texts;
+  for (CsvField& field : fields) texts.push_back(std::move(field.text));
+  return texts;
+}
+
+// What is read of a file now.
+struct Place {
+  const std::string& file;
+  const std::vector<std::string>& names;  // of the columns; empty without header
+  std::string_view block;
+  std::size_t line;  // in which the block begins
+  const CsvRows& rows;
+
+  std::size_t line_of(const char* record) const {
+    return line + count_lines(block.substr(0, static_cast<std::size_t>(record - block.data())));
+  }
+  std::string row(const char* record) const {
+    return fmt::format("{}, line {}", file, line_of(record));
+  }
+  std::string field(const char* record, std::size_t column) const {
+    std::string text = fmt::format("{}, column {}", row(record), column + 1);
+    if (!names.empty()) text += fmt::format(" ({})", in_quotes(names[column]));
+    return text;
+  }
+  std::vector<CsvField> fields(const char* record) const {
+    return take_record(record, block.data() + block.size(), rows.delimiter);
+  }
+  // Where row `number` of the block begins.
+  const char* record(std::size_t number) const {
+    CsvPiece before;
+    read_csv_block(block, rows, number, before);
+    CsvPiece through;
+    read_csv_block(block, rows, number + 1, through);
+    // Blank lines may stand between.
+    const char* p = before.end;
+    while (true) {
+      const char* next = p;
+      take_record(next, block.data() + block.size(), rows.delimiter);
+      if (next == through.end) return p;
+      p = next;
     }
   }
+};
+
+[[noreturn]] void throw_blank_line(const std::string& file, std::size_t line) {
+  throw UserError(fmt::format(
+      "{}, line {}: the line is blank, but rows follow it. Expected one row per line without gaps: "
+      "remove the blank line, or fill in its value.",
+      file, line));
+}
+
+[[noreturn]] void throw_problem(const Place& place, const CsvProblem& problem, bool is_target) {
+  const std::string row = place.row(problem.record);
+  if (problem.kind == Kind::kBlankLine) throw_blank_line(place.file, place.line_of(problem.record));
+  const std::vector<CsvField> fields = place.fields(problem.record);
+  if (problem.kind == Kind::kRagged) {
+    throw UserError(fmt::format(
+        "{}: found {} field{}, expected {} as in line 1. Correct the line, or remove it.", row,
+        fields.size(), fields.size() == 1 ? "" : "s", place.rows.slots.size()));
+  }
+  const std::string field = place.field(problem.record, problem.column);
+  const std::string& text = fields.at(problem.column).text;
+  if (text.find('\0') != std::string::npos) {
+    throw UserError(fmt::format(
+        "{}: found a zero byte, so the file is no plain text. Save it as CSV in UTF-8.", field));
+  }
+  const std::string_view what = is_target ? "the target" : "the value";
+  switch (problem.kind) {
+    case Kind::kOpenQuote:
+      throw UserError(fmt::format(
+          "{}: the quotes around {} are not closed at the end of the field. Expected a closing "
+          "quote before the next delimiter, and quotes inside doubled. Correct the field.",
+          field, in_quotes(text)));
+    case Kind::kTooLarge:
+      throw UserError(fmt::format(
+          "{}: {} {} is beyond the largest {} value. Scale the column down, or correct the value.",
+          field, what, in_quotes(text),
+          place.rows.floats > 0 && !is_target ? "float32, 3.4e38," : "float64, 1.8e308,"));
+    case Kind::kInfinite:
+      throw UserError(
+          fmt::format("{}: expected a finite number, found {}. Replace it, drop the row, or add it "
+                      "to the hyperparameter missing_values.",
+                      field, in_quotes(text)));
+    case Kind::kMissing:
+      throw UserError(fmt::format(
+          "{}: expected a number, found {}, a missing value, of which the model has learned "
+          "nothing. Fill it in, or drop the row.",
+          field, text.empty() ? "nothing" : in_quotes(text)));
+    default:
+      break;
+  }
+  if (is_target) {
+    throw UserError(
+        fmt::format("{}: the target is {}, which is no number. Several targets need numbers: "
+                    "correct it, or choose this column as the only target.",
+                    field, in_quotes(text)));
+  }
+  throw UserError(
+      fmt::format("{}: expected a number, found {}. Correct it, or, if it means that the value is "
+                  "missing, add it to the hyperparameter missing_values.",
+                  field, in_quotes(text)));
+}
+
+[[noreturn]] void throw_bad_text(const Place& place, const char* record, std::size_t column,
+                                 const InputColumn* input) {
+  const std::string field = place.field(record, column);
+  const std::string text = place.fields(record).at(column).text;
+  if (!is_utf8(text) || text.find('\0') != std::string::npos) {
+    throw UserError(fmt::format("{}: {} is no valid UTF-8 text. Save the file as UTF-8.", field,
+                                in_quotes(text)));
+  }
+  throw UserError(fmt::format(
+      "{}: expected {}, found {}. Correct it, or, if it means that the value is missing, add it to "
+      "the hyperparameter missing_values.",
+      field, input->expected(), in_quotes(text)));
+}
+
+// Takes over the texts of a piece's column: their numbers in `to`. `file_column` and `input` (what
+// the model knows of the column; may be null) serve to refuse a text.
+std::vector<std::uint32_t> merge_texts(const Column& from, Column& to, const Place& place,
+                                       std::size_t file_column, const InputColumn* input) {
+  std::vector<std::uint32_t> numbers(from.texts.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::string_view text = from.texts[i];
+    if (place.rows.missing.contains(text)) {
+      numbers[i] = Column::kMissing;
+    } else if (!is_utf8(text) || text.find('\0') != std::string_view::npos ||
+               (input != nullptr && !input->holds(text))) {
+      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
+      throw_bad_text(place, place.record(static_cast<std::size_t>(row)), file_column, input);
+    } else {
+      numbers[i] = to.texts.add(text);
+    }
+  }
+  return numbers;
+}
+
+void merge_column(const Column& from, Column& to, const Place& place, std::size_t file_column,
+                  const InputColumn* input) {
+  to.is_text = from.is_text;
+  if (!from.is_text) {
+    to.numbers.insert(to.numbers.end(), from.numbers.begin(), from.numbers.end());
+    return;
+  }
+  const std::vector<std::uint32_t> numbers = merge_texts(from, to, place, file_column, input);
+  for (const std::uint32_t code : from.codes) to.codes.push_back(numbers[code]);
+}
+
+// The first record of a file, which is left where it is. Blank lines before it are skipped.
+std::vector<std::string> first_record(CsvText& text, std::size_t& line) {
+  while (true) {
+    const std::string_view waiting = text.waiting();
+    const char* p = waiting.data();
+    const char* const last = p + waiting.size();
+    while (p != last && is_blank(*p, text.delimiter())) ++p;
+    if (p == last) {
+      throw UserError(
+          fmt::format("{}: the file is empty. Expected rows of fields, separated by commas. Check "
+                      "how it was made or copied.",
+                      text.name()));
+    }
+    if (!is_line_end(*p)) break;
+    p = skip_line_end(p, last);
+    text.skip(static_cast<std::size_t>(p - waiting.data()));
+    ++line;
+  }
+  const std::string_view waiting = text.waiting();
+  const char* p = waiting.data();
+  std::vector<CsvField> fields = take_record(p, p + waiting.size(), text.delimiter());
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].closed) continue;
+    throw UserError(
+        fmt::format("{}, line {}, column {}: the quotes around {} are not closed at the end of the "
+                    "field. Expected a closing quote before the next delimiter. Correct the field.",
+                    text.name(), line, i + 1, in_quotes(fields[i].text)));
+  }
+  return texts_of(std::move(fields));
+}
+
+void skip_first_record(CsvText& text, std::size_t& line) {
+  const std::string_view waiting = text.waiting();
+  const char* p = waiting.data();
+  take_record(p, p + waiting.size(), text.delimiter());
+  const auto bytes = static_cast<std::size_t>(p - waiting.data());
+  line += count_lines(waiting.substr(0, bytes));
+  text.skip(bytes);
+}
+
+[[noreturn]] void throw_no_rows(const std::string& file) {
+  throw UserError(
+      fmt::format("{}: the file has a header but no rows. Expected at least one row below it: add "
+                  "rows, or remove the file.",
+                  file));
+}
+
+bool is_text_type(ColumnType type) { return type != ColumnType::kNumber; }
+
+// What a column of a file is for, and which one of its kind.
+struct Role {
+  enum class What : std::uint8_t { kDropped, kFeature, kTarget, kWeight };
+
+  What what = What::kDropped;
+  std::size_t index = 0;
+};
+
+// The rows of a channel, read by as many passes over its files as it takes.
+class ChannelReader {
+ public:
+  ChannelReader(std::vector<CsvOpener> files, const ReadOptions& options)
+      : files_(std::move(files)), options_(options), team_(options.threads) {}
+
+  // False where a column is other than it seemed, so that another pass is needed.
+  bool pass() {
+    floats_ = {};
+    columns_ = {};
+    surprised_ = false;
+    for (const CsvOpener& open : files_) read_file(open);
+    return !surprised_;
+  }
+
+  ChannelRows finish();
+
+ private:
+  std::size_t first_target() const { return plain_ ? 0 : layout_.features.size(); }
+  std::size_t column_count() const {
+    return first_target() + layout_.targets.size() + (layout_.weight.empty() ? 0 : 1);
+  }
+
+  void begin(const CsvText& text, const std::vector<std::string>& first_line, bool named);
+  void begin_known();
+  void look_at_first_rows(const CsvText& text, const std::vector<Role>& roles);
+  void read_file(const CsvOpener& open);
+  std::vector<Role> roles_of(const std::vector<std::string>& columns) const;
+  void compare_columns(const std::string& file, const std::vector<std::string>& columns,
+                       bool named) const;
+  CsvRows make_rows(const std::vector<Role>& roles, char delimiter) const;
+  void merge(const CsvPiece& piece, const Place& place, const std::vector<Role>& roles);
+  void merge_weights(const Column& from, const Place& place, std::size_t file_column);
+  void note_surprises(const CsvPiece& piece, const std::vector<Role>& roles);
+  void drop_rows_without_target(std::vector<std::string>& notes);
+
+  std::vector<CsvOpener> files_;
+  const ReadOptions& options_;
+  Team team_;
+  std::string first_file_;  // empty before the first pass
+  TableLayout layout_;      // where columns are known, its features are those in use
+  bool plain_ = false;
+  // Of the features and targets, without their index.
+  std::vector<CsvSlot> feature_slots_;
+  std::vector<CsvSlot> target_slots_;
+  std::vector<const InputColumn*> inputs_;  // of the features, where they are known
+  bool surprised_ = false;
+  std::vector<float> floats_;    // where plain_
+  std::vector<Column> columns_;  // the features, unless plain_, then the targets and the weight
+};
+
+// Takes the columns for what the first file's header says.
+void ChannelReader::begin(const CsvText& text, const std::vector<std::string>& first_line,
+                          bool named) {
+  layout_ = choose_columns(
+      text.name(), named,
+      named ? header_names(text.name(), first_line) : numbered_columns(first_line.size()),
+      options_.choice);
+  plain_ = options_.allow_plain && options_.column_types.empty();
+  feature_slots_.assign(layout_.features.size(), {CsvSlot::Kind::kNumber});
+  for (std::size_t i = 0; i < layout_.features.size(); ++i) {
+    const auto asked = options_.column_types.find(layout_.features[i]);
+    if (asked == options_.column_types.end()) continue;
+    feature_slots_[i].strict = asked->second == ColumnType::kNumber;
+    if (is_text_type(asked->second)) feature_slots_[i].kind = CsvSlot::Kind::kText;
+  }
+}
+
+// Takes them for what they are in the training rows.
+void ChannelReader::begin_known() {
+  layout_ = options_.known->layout;
+  layout_.features.clear();
+  plain_ = options_.known->preprocessor.is_plain();
+  for (const InputColumn& input : options_.known->preprocessor.columns()) {
+    if (!is_used(input.type)) continue;
+    layout_.features.push_back(input.name);
+    CsvSlot slot;
+    slot.kind = is_text_type(input.type) ? CsvSlot::Kind::kText : CsvSlot::Kind::kNumber;
+    slot.strict = true;
+    slot.fill = static_cast<float>(input.fill);
+    feature_slots_.push_back(slot);
+    inputs_.push_back(&input);
+  }
+}
+
+// Finds by the beginning of the first file what is text, which may spare a pass.
+void ChannelReader::look_at_first_rows(const CsvText& text, const std::vector<Role>& roles) {
+  constexpr std::size_t kRows = 100;
+  CsvPiece piece;
+  // Of what is there, the last record may be cut short.
+  const std::string_view rows = text.waiting().substr(0, text.waiting().find_last_of("\r\n") + 1);
+  read_csv_block(rows, make_rows(roles, text.delimiter()), kRows, piece);
+  note_surprises(piece, roles);
+  surprised_ = false;
+}
+
+std::vector<Role> ChannelReader::roles_of(const std::vector<std::string>& columns) const {
+  std::unordered_map<std::string_view, Role> roles;
+  for (std::size_t i = 0; i < layout_.features.size(); ++i)
+    roles[layout_.features[i]] = {Role::What::kFeature, i};
+  for (std::size_t i = 0; i < layout_.targets.size(); ++i)
+    roles[layout_.targets[i]] = {Role::What::kTarget, i};
+  if (!layout_.weight.empty()) roles[layout_.weight] = {Role::What::kWeight, 0};
+  std::vector<Role> result;
+  for (const std::string& column : columns) {
+    const auto found = roles.find(column);
+    result.push_back(found == roles.end() ? Role() : found->second);
+  }
+  return result;
+}
+
+// The columns of a file have to be those of the first one, or of the training rows.
+void ChannelReader::compare_columns(const std::string& file,
+                                    const std::vector<std::string>& columns, bool named) const {
+  const std::string others = first_file_.empty() ? "the training rows" : first_file_;
+  if (named && !layout_.named) {
+    throw UserError(fmt::format(
+        "{}: line 1 is a header, but {} {} none. Expected the same in all files: correct one, or "
+        "set the hyperparameter header.",
+        file, others, first_file_.empty() ? "have" : "has"));
+  }
+  if (!named) {
+    if (columns.size() == layout_.columns.size()) return;
+    throw UserError(fmt::format(
+        "{}, line 1: found {} columns, but {} {} {}. Expected the same columns in all files: "
+        "correct or remove one.",
+        file, columns.size(), others, first_file_.empty() ? "have" : "has",
+        layout_.columns.size()));
+  }
+  const std::unordered_set<std::string_view> known(layout_.columns.begin(), layout_.columns.end());
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (known.contains(columns[i])) continue;
+    throw UserError(fmt::format(
+        "{}, line 1, column {}: found the name {}, but {} {} no such column.{} Expected the same "
+        "columns in all files: rename or remove it.",
+        file, i + 1, in_quotes(columns[i]), others, first_file_.empty() ? "have" : "has",
+        did_you_mean(columns[i], layout_.columns)));
+  }
+  const std::unordered_set<std::string_view> found(columns.begin(), columns.end());
+  std::vector<std::string> needed = layout_.features;
+  needed.insert(needed.end(), layout_.targets.begin(), layout_.targets.end());
+  if (!layout_.weight.empty()) needed.push_back(layout_.weight);
+  for (const std::string& name : needed) {
+    if (found.contains(name)) continue;
+    throw UserError(fmt::format(
+        "{}, line 1: the column {} is missing, which {} {}. The columns found are {}. "
+        "Add the column, under this name.",
+        file, in_quotes(name), others, first_file_.empty() ? "have" : "has", listed(columns)));
+  }
+}
+
+CsvRows ChannelReader::make_rows(const std::vector<Role>& roles, char delimiter) const {
+  CsvRows rows;
+  rows.delimiter = delimiter;
+  rows.missing = options_.missing_values;
+  rows.floats = plain_ ? layout_.features.size() : 0;
+  rows.columns = column_count();
+  for (const Role& role : roles) {
+    CsvSlot slot;
+    switch (role.what) {
+      case Role::What::kDropped:
+        break;
+      case Role::What::kFeature:
+        slot = feature_slots_[role.index];
+        if (plain_) slot.kind = CsvSlot::Kind::kFloat;
+        slot.index = role.index;
+        break;
+      case Role::What::kTarget:
+        slot = target_slots_[role.index];
+        slot.index = first_target() + role.index;
+        break;
+      case Role::What::kWeight:
+        slot.kind = CsvSlot::Kind::kText;  // so that whatever is no weight is told of as such
+        slot.index = column_count() - 1;
+        break;
+    }
+    rows.slots.push_back(slot);
+  }
+  return rows;
+}
+
+void ChannelReader::read_file(const CsvOpener& open) {
+  CsvText text(open(), options_.delimiter);
+  std::size_t line = 1;
+  const std::vector<std::string> first_line = first_record(text, line);
+  const bool named = has_header(first_line, options_.header, options_.choice);
+  const bool is_first = feature_slots_.empty();
+  if (is_first && options_.known) {
+    begin_known();
+  } else if (is_first) {
+    begin(text, first_line, named);
+  }
+  const bool has_names = named && layout_.named;
+  const std::vector<std::string> names =
+      has_names ? header_names(text.name(), first_line) : std::vector<std::string>();
+  if (!is_first || options_.known) {
+    compare_columns(text.name(), named ? header_names(text.name(), first_line) : first_line, named);
+  }
+  const std::vector<Role> roles = roles_of(has_names ? names : layout_.columns);
+  if (named) skip_first_record(text, line);
+  if (is_first) {
+    first_file_ = text.name();
+    target_slots_.assign(layout_.targets.size(),
+                         {CsvSlot::Kind::kNumber, 0, layout_.targets.size() > 1});
+    look_at_first_rows(text, roles);
+  }
+
+  const CsvRows rows = make_rows(roles, text.delimiter());
+  columns_.resize(rows.columns);
+  bool has_rows = false;
+  while (true) {
+    options_.poll();
+    const std::vector<std::string_view> blocks = text.next(team_.workers(), line);
+    if (blocks.empty()) break;
+    std::vector<CsvPiece> pieces(blocks.size());
+    team_.for_each(blocks.size(), [&](std::size_t, std::size_t i) {
+      read_csv_block(blocks[i], rows, kAllRows, pieces[i]);
+    });
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      const Place place = {text.name(), names, blocks[i], line, rows};
+      merge(pieces[i], place, roles);
+      has_rows = has_rows || pieces[i].rows > 0;
+      line += count_lines(blocks[i]);
+      pieces[i] = {};
+    }
+  }
+  if (!has_rows) throw_no_rows(text.name());
+}
+
+void ChannelReader::note_surprises(const CsvPiece& piece, const std::vector<Role>& roles) {
+  bool gaps = false;
+  for (std::size_t column = 0; column < roles.size(); ++column) {
+    if (piece.surprises[column] == Surprise::kNone) continue;
+    gaps = gaps || roles[column].what == Role::What::kFeature;
+    if (piece.surprises[column] != Surprise::kText) continue;
+    (roles[column].what == Role::What::kFeature ? feature_slots_
+                                                : target_slots_)[roles[column].index]
+        .kind = CsvSlot::Kind::kText;
+    surprised_ = true;
+  }
+  surprised_ = surprised_ || gaps;
+  plain_ = plain_ && !gaps;
+}
+
+void ChannelReader::merge(const CsvPiece& piece, const Place& place,
+                          const std::vector<Role>& roles) {
+  if (piece.problem.kind != Kind::kNone) {
+    // A field is judged anew once it is known what its column is.
+    const bool of_row = piece.problem.kind == Kind::kRagged ||
+                        piece.problem.kind == Kind::kOpenQuote ||
+                        piece.problem.kind == Kind::kBlankLine;
+    if (of_row || !surprised_) {
+      const Role& role = roles[piece.problem.column];
+      throw_problem(place, piece.problem, !of_row && role.what == Role::What::kTarget);
+    }
+  }
+  note_surprises(piece, roles);
+  if (surprised_) return;
+  floats_.insert(floats_.end(), piece.floats.begin(), piece.floats.end());
+  for (std::size_t column = 0; column < roles.size(); ++column) {
+    const CsvSlot& slot = place.rows.slots[column];
+    const bool is_column = slot.kind == CsvSlot::Kind::kNumber || slot.kind == CsvSlot::Kind::kText;
+    if (!is_column) continue;
+    const Column& from = piece.columns[slot.index];
+    if (roles[column].what == Role::What::kWeight) {
+      merge_weights(from, place, column);
+    } else {
+      const bool is_known = roles[column].what == Role::What::kFeature && !inputs_.empty();
+      merge_column(from, columns_[slot.index], place, column,
+                   is_known ? inputs_[roles[column].index] : nullptr);
+    }
+  }
+}
+
+void ChannelReader::merge_weights(const Column& from, const Place& place, std::size_t file_column) {
+  std::vector<double> weights(from.texts.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    float weight = 0;
+    const std::string_view text = from.texts[i];
+    if (parse_number(trimmed(text), weight) != NumberStatus::kNumber || weight < 0 ||
+        options_.missing_values.contains(text)) {
+      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
+      throw UserError(fmt::format(
+          "{}: the row's weight is {}. Expected a number from 0 to 3.4e38 in each row: correct it "
+          "or drop the row.",
+          place.field(place.record(static_cast<std::size_t>(row)), file_column),
+          text.empty() ? "missing" : in_quotes(text)));
+    }
+    weights[i] = static_cast<double>(weight);
+  }
+  for (const std::uint32_t code : from.codes) columns_.back().numbers.push_back(weights[code]);
+}
+
+// Those of `values` whose row is kept, `width` to a row.
+template <typename T>
+void keep_rows(std::vector<T>& values, const std::vector<bool>& kept, std::size_t width = 1) {
+  if (values.empty()) return;
+  std::size_t to = 0;
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    if (!kept[row]) continue;
+    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(row * width), width,
+                values.begin() + static_cast<std::ptrdiff_t>(to));
+    to += width;
+  }
+  values.resize(to);
+}
+
+void ChannelReader::drop_rows_without_target(std::vector<std::string>& notes) {
+  const std::size_t count = columns_[first_target()].rows();
+  std::vector<bool> kept(count, true);
+  std::vector<std::string> missing;  // row numbers
+  for (std::size_t i = 0; i < layout_.targets.size(); ++i) {
+    const Column& target = columns_[first_target() + i];
+    for (std::size_t row = 0; row < count; ++row) {
+      const bool is_missing =
+          target.is_text ? target.codes[row] == Column::kMissing : std::isnan(target.numbers[row]);
+      if (!is_missing || !kept[row]) continue;
+      kept[row] = false;
+      missing.push_back(fmt::to_string(row + 1));
+    }
+  }
+  if (missing.empty()) return;
+  constexpr std::size_t kMostShown = 10;
+  const std::size_t total = missing.size();
+  const auto numeric = [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  };
+  std::sort(missing.begin(), missing.end(), numeric);
+  if (total > kMostShown) missing.resize(kMostShown);
+  const std::string which =
+      fmt::format("{} {}{}", total == 1 ? "row" : "rows", fmt::join(missing, ", "),
+                  total > kMostShown ? fmt::format(" and {} more", total - kMostShown) : "");
+  const std::string source = source_name(first_file_, files_.size());
+  if (!options_.drop_missing_target) {
+    throw UserError(fmt::format(
+        "{}: the target is missing in {} of {} rows: {}. Expected a label or number in each row: "
+        "fill them in, or set drop_missing_target=true to leave such rows out.",
+        source, total, count, which));
+  }
+  if (total == count) {
+    throw UserError(fmt::format(
+        "{}: the target is missing in all {} rows. Check which column is the target, and what "
+        "missing_values holds.",
+        source, count));
+  }
+  notes.push_back(fmt::format("{}: left out {} of {} rows, whose target is missing: {}.", source,
+                              total, count, which));
+  keep_rows(floats_, kept, layout_.features.size());
+  for (Column& column : columns_) {
+    keep_rows(column.numbers, kept);
+    keep_rows(column.codes, kept);
+  }
+}
+
+RawTargets raw_targets(const Column& column) {
+  RawTargets targets;
+  targets.numbers = column.numbers;
+  targets.text.reserve(column.codes.size());
+  for (const std::uint32_t code : column.codes) targets.text.emplace_back(column.texts[code]);
+  return targets;
+}
+
+ChannelRows ChannelReader::finish() {
+  ChannelRows result;
+  drop_rows_without_target(result.notes);
+  Table& table = result.rows;
+  table.source = source_name(first_file_, files_.size());
+  for (std::size_t i = 0; i < layout_.targets.size(); ++i)
+    table.targets.push_back(raw_targets(std::exchange(columns_[first_target() + i], {})));
+  if (!layout_.weight.empty()) {
+    for (const double weight : columns_.back().numbers)
+      table.weights.push_back(static_cast<float>(weight));
+  }
+  const std::size_t features = layout_.features.size();
+  if (plain_) {
+    table.row_shape = {features};
+    table.features.width = features;
+    table.features.floats = std::move(floats_);
+  } else {
+    columns_.resize(features);
+    for (std::size_t i = 0; i < features; ++i) columns_[i].name = layout_.features[i];
+    table.columns = std::move(columns_);
+  }
+  if (layout_.named) {
+    table.feature_names = layout_.features;
+    table.target_names = layout_.targets;
+    table.weight_name = layout_.weight;
+  }
+  result.layout = std::move(layout_);
+  result.is_csv = true;
+  return result;
 }
 
 }  // namespace
 
-CsvReader::CsvReader(std::vector<Opener> files, Header header, std::vector<std::string> targets,
-                     std::string weight_column)
-    : files_(std::move(files)),
-      header_(header),
-      targets_(std::move(targets)),
-      weight_column_(std::move(weight_column)) {
-  std::unordered_set<std::string_view> seen;
-  for (const std::string& target : targets_) {
-    if (seen.insert(target).second) continue;
-    throw UserError(
-        fmt::format("The hyperparameter target names the column {} twice. Expected a different "
-                    "column for each target: remove one of the two.",
-                    in_quotes(target)));
+ChannelRows read_csv(std::vector<CsvOpener> files, const ReadOptions& options) {
+  ChannelReader reader(std::move(files), options);
+  while (!reader.pass()) {
   }
-  if (!weight_column_.empty() && seen.contains(weight_column_)) {
-    throw UserError(fmt::format(
-        "The hyperparameters target and weight_column both name the column {}. Expected "
-        "different columns: correct one of them.",
-        in_quotes(weight_column_)));
-  }
+  return reader.finish();
 }
 
-CsvReader::CsvReader(Opener file, PredictInputOptions options)
-    : files_{std::move(file)}, header_(options.header), prediction_(std::move(options)) {}
+CsvReader::CsvReader(const CsvOpener& file, PredictInputOptions options)
+    : options_(std::move(options)), text_(file(), options_.delimiter) {
+  for (const InputColumn& input : options_.preprocessor->columns())
+    if (is_used(input.type)) used_.push_back(&input);
+  const std::vector<std::string> first_line = first_record(text_, line_);
+  rows_.delimiter = text_.delimiter();
+  rows_.missing = options_.missing_values;
+  rows_.skip_blank_lines = false;
+  (options_.preprocessor->is_plain() ? rows_.floats : rows_.columns) = used_.size();
+  plan(first_line);
+}
 
 std::size_t CsvReader::read(Table& table, std::size_t limit) {
   if (table.rows() == 0) {
-    target_text_.clear();
-    target_ends_.clear();
+    table.source = text_.name();
+    table.row_shape = options_.row_shape;
+    table.features.width = rows_.floats;
+    table.columns.resize(rows_.columns);
+    for (std::size_t i = 0; i < rows_.columns; ++i) {
+      table.columns[i].name = used_[i]->name;
+      table.columns[i].is_text = is_text_type(used_[i]->type);
+    }
   }
   std::size_t count = 0;
   while (count < limit) {
-    if (!lines_ && !open_next()) break;
-    if (count == 0) describe(table);
-    std::string_view line;
-    if (waiting_) {
-      line = *std::exchange(waiting_, std::nullopt);
-    } else if (!lines_->next(line)) {
-      if (!has_rows_) {
-        throw UserError(
-            fmt::format("{}: the file has a header but no rows. Expected at least one row below "
-                        "it: add rows, or remove the file.",
-                        lines_->name()));
-      }
-      lines_.reset();
-      continue;
+    if (block_.empty()) {
+      const std::vector<std::string_view> blocks = text_.next(1, line_);
+      if (blocks.empty()) break;
+      block_ = blocks[0];
     }
-    read_row(line, table);
-    has_rows_ = true;
-    ++count;
+    CsvPiece piece;
+    read_csv_block(block_, rows_, limit - count, piece);
+    const Place place = {text_.name(), names_, block_, line_, rows_};
+    if (piece.problem.kind != Kind::kNone) throw_problem(place, piece.problem, false);
+    if (piece.rows > 0 && blank_line_) throw_blank_line(text_.name(), *blank_line_);
+    if (piece.blank_line != nullptr) blank_line_ = place.line_of(piece.blank_line);
+    std::vector<float>& floats = table.features.floats;
+    floats.insert(floats.end(), piece.floats.begin(), piece.floats.end());
+    for (std::size_t column = 0; column < rows_.slots.size(); ++column) {
+      const CsvSlot& slot = rows_.slots[column];
+      if (slot.kind != CsvSlot::Kind::kNumber && slot.kind != CsvSlot::Kind::kText) continue;
+      merge_column(piece.columns[slot.index], table.columns[slot.index], place, column,
+                   used_[slot.index]);
+    }
+    count += piece.rows;
+    const auto read = static_cast<std::size_t>(piece.end - block_.data());
+    line_ += count_lines(block_.substr(0, read));
+    block_.remove_prefix(read);
   }
+  has_rows_ = has_rows_ || count > 0;
+  if (!has_rows_ && limit > 0) throw_no_rows(text_.name());
   return count;
 }
 
-bool CsvReader::open_next() {
-  if (next_file_ == files_.size()) return false;
-  lines_ = std::make_unique<LineReader>(files_[next_file_]());
-  std::string_view line;
-  if (!lines_->next(line)) {
-    throw UserError(
-        fmt::format("{}: the file is empty. Expected rows of numbers, separated by commas. Check "
-                    "how it was made or copied.",
-                    lines_->name()));
-  }
-  std::vector<std::string> fields;
-  columns_.clear();
-  has_rows_ = false;
-  for (Field& field : take_fields(line)) fields.push_back(std::move(field.text));
-  if (prediction_) {
-    plan_prediction(fields);
-  } else {
-    plan_training(fields);
-  }
-  if (columns_.empty()) waiting_ = line;
-  if (next_file_++ == 0) {
-    first_file_ = lines_->name();
-    first_columns_ = columns_;
-  }
-  return true;
-}
-
-// Decides what each column of a file with targets is, by its first line.
-void CsvReader::plan_training(const std::vector<std::string>& first_line) {
-  const std::string& file = lines_->name();
-  const bool has_names = !targets_.empty() || !weight_column_.empty();
-  const bool has_header = header_ == Header::kYes ||
-                          (header_ == Header::kAuto && (has_names || none_is_number(first_line)));
-  if (!has_header && !targets_.empty()) {
-    throw UserError(
-        fmt::format("{}: the hyperparameter target names the column {}, but header is false, so "
-                    "the file names no columns. Set header to true or auto, or remove target: then "
-                    "the first column is the target.",
-                    file, in_quotes(targets_[0])));
-  }
-  if (!has_header && !weight_column_.empty()) {
-    throw UserError(fmt::format(
-        "{}: the hyperparameter weight_column names the column {}, but header is false, "
-        "so the file names no columns. Add a header and set header to true or auto, or "
-        "remove weight_column.",
-        file, in_quotes(weight_column_)));
-  }
-  if (has_header && targets_.empty()) {
-    throw UserError(fmt::format(
-        "{}: line 1 is {}, so the target has to be chosen by name. Set the "
-        "hyperparameter target to one of the columns: {}. If line 1 is a row, {}.{}",
-        file,
-        weight_column_.empty() ? "a header" : "taken for a header, as weight_column is a name",
-        listed(first_line), weight_column_.empty() ? "set header to false" : "remove weight_column",
-        other_separator(first_line)));
-  }
-  std::vector<std::size_t> target_columns;
-  std::size_t weight_column = first_line.size();
-  if (has_header) {
-    for (const std::string& target : targets_) {
-      target_columns.push_back(column_of(target, "target", first_line));
-    }
-    if (!weight_column_.empty()) {
-      weight_column = column_of(weight_column_, "weight_column", first_line);
-    }
-    check_header(file, first_line);
-    columns_ = first_line;
-  } else {
-    target_columns.push_back(0);
-  }
-  if (next_file_ > 0) {
-    compare_with_first_file(first_line.size());
+// Decides which column of the file is which feature of the model.
+void CsvReader::plan(const std::vector<std::string>& first_line) {
+  if (!first_line_is_header(first_line)) {
+    plan_by_place(first_line);
     return;
   }
-  target_count_ = target_columns.size();
-  width_ = first_line.size() - target_count_ - (weight_column_.empty() ? 0 : 1);
-  if (width_ == 0) {
-    const std::string found =
-        first_line.size() == 1
-            ? "a single column"
-            : fmt::format("{} columns, none of which is a feature", first_line.size());
-    throw UserError(
-        fmt::format("{}, line 1: found {}. Expected the target and at least one feature, separated "
-                    "by commas: correct the file.{}",
-                    file, found, other_separator(first_line)));
+  names_ = header_names(text_.name(), first_line);
+  if (options_.preprocessor->named()) {
+    plan_by_name(names_);
+  } else {
+    plan_by_place(first_line);
   }
-  slots_.clear();
-  std::size_t feature = 0;
-  for (std::size_t i = 0; i < first_line.size(); ++i) {
-    const auto target = std::find(target_columns.begin(), target_columns.end(), i);
-    if (target != target_columns.end()) {
-      slots_.push_back(width_ + static_cast<std::size_t>(target - target_columns.begin()));
-    } else if (i == weight_column) {
-      slots_.push_back(kWeight);
-    } else {
-      slots_.push_back(feature++);
-      if (has_header) feature_names_.push_back(first_line[i]);
-    }
-  }
+  skip_first_record(text_, line_);
 }
 
-// The column that a hyperparameter names.
-std::size_t CsvReader::column_of(const std::string& name, std::string_view hyperparameter,
-                                 const std::vector<std::string>& names) const {
-  const std::size_t column = index_of(names, name);
-  if (column < names.size()) return column;
-  const std::string_view otherwise =
-      none_is_number(names)        ? ""
-      : hyperparameter == "target" ? " If line 1 is a row, remove target: then the first column is "
-                                     "the target."
-                                   : " If line 1 is a row, add a header.";
-  throw UserError(fmt::format(
-      "{}: no column is named {}, as the hyperparameter {} asks.{} The columns in line 1 are "
-      "{}.{}{}",
-      lines_->name(), in_quotes(name), hyperparameter, did_you_mean(name, names), listed(names),
-      otherwise, other_separator(names)));
-}
-
-void CsvReader::compare_with_first_file(std::size_t columns) const {
-  const std::string& file = lines_->name();
-  if (columns != slots_.size()) {
-    throw UserError(fmt::format(
-        "{}, line 1: found {} columns, but {} has {}. Expected the same columns in all files of a "
-        "channel: correct or remove one.",
-        file, columns, first_file_, slots_.size()));
-  }
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (columns_[i] == first_columns_[i]) continue;
-    throw UserError(fmt::format(
-        "{}, line 1, column {}: found the name {}, but in {} this column is {}. Expected the same "
-        "columns in the same order in all files of a channel: correct or remove one.",
-        file, i + 1, in_quotes(columns_[i]), first_file_, in_quotes(first_columns_[i])));
-  }
-}
-
-// Decides which column of a file to predict is which feature of the model.
-void CsvReader::plan_prediction(const std::vector<std::string>& first_line) {
-  const std::string& file = lines_->name();
-  const std::vector<std::string>& known = prediction_->feature_names;
-  width_ = 1;
-  for (const std::size_t extent : prediction_->row_shape) width_ *= extent;
-  feature_names_ = known;
-
-  const auto names_all_features = [&] {
-    const std::unordered_set<std::string_view> names(first_line.begin(), first_line.end());
-    return !known.empty() && std::all_of(known.begin(), known.end(), [&](const std::string& name) {
-      return names.contains(name);
-    });
+bool CsvReader::first_line_is_header(const std::vector<std::string>& first_line) const {
+  if (options_.header != Header::kAuto) return options_.header == Header::kYes;
+  const std::unordered_set<std::string_view> fields(first_line.begin(), first_line.end());
+  const auto is_there = [&](const InputColumn* input) { return fields.contains(input->name); };
+  const bool named = options_.preprocessor->named();
+  if (named && std::all_of(used_.begin(), used_.end(), is_there)) return true;
+  if (!has_header(first_line, Header::kAuto, {})) return false;
+  // No field is a number: a header, unless all could be a row's.
+  if (named && std::any_of(used_.begin(), used_.end(), is_there)) return true;
+  const auto is_number = [](const InputColumn* input) {
+    return input->type == ColumnType::kNumber;
   };
-  const bool has_header =
-      header_ == Header::kYes ||
-      (header_ == Header::kAuto && (none_is_number(first_line) || names_all_features()));
-  if (has_header) {
-    check_header(file, first_line);
-    columns_ = first_line;
-    if (!known.empty()) {
-      plan_header_of_prediction(first_line);
-      return;
-    }
-  }
-  const std::size_t expected = width_ + (prediction_->first_column_is_target ? 1 : 0);
-  if (first_line.size() != expected) {
-    if (first_line.size() == width_ + 1) {
-      throw UserError(
-          fmt::format("{}, line 1: found {} fields, but the model takes {} features. If the first "
-                      "column is the label, add --label_size 1 to drop it.",
-                      file, first_line.size(), width_));
-    }
-    throw UserError(fmt::format(
-        "{}, line 1: found {} fields, expected {}: {}the {} features of the model. Correct the "
-        "file.{}",
-        file, first_line.size(), expected,
-        prediction_->first_column_is_target ? "the label and " : "", width_,
-        other_separator(first_line)));
-  }
-  slots_.clear();
-  if (prediction_->first_column_is_target) slots_.push_back(kDropped);
-  for (std::size_t i = 0; i < width_; ++i) slots_.push_back(i);
+  return std::any_of(used_.begin(), used_.end(), is_number) || first_line.size() != places().size();
 }
 
-void CsvReader::plan_header_of_prediction(const std::vector<std::string>& names) {
-  const std::string& file = lines_->name();
-  const std::vector<std::string>& known = prediction_->feature_names;
-  slots_.clear();
+CsvSlot CsvReader::slot_of(std::size_t used) const {
+  const InputColumn& input = *used_[used];
+  CsvSlot slot;
+  slot.kind = rows_.floats > 0           ? CsvSlot::Kind::kFloat
+              : is_text_type(input.type) ? CsvSlot::Kind::kText
+                                         : CsvSlot::Kind::kNumber;
+  slot.index = used;
+  slot.strict = true;
+  slot.fill = static_cast<float>(input.fill);
+  return slot;
+}
+
+void CsvReader::plan_by_name(const std::vector<std::string>& names) {
+  const std::string& file = text_.name();
+  std::unordered_map<std::string_view, std::size_t> used;
+  for (std::size_t i = 0; i < used_.size(); ++i) used[used_[i]->name] = i;
+  std::unordered_set<std::string_view> dropped(options_.target_names.begin(),
+                                               options_.target_names.end());
+  if (!options_.weight_name.empty()) dropped.insert(options_.weight_name);
+  std::vector<std::string> known;
+  for (const InputColumn& input : options_.preprocessor->columns()) {
+    known.push_back(input.name);
+    if (!is_used(input.type)) dropped.insert(input.name);
+  }
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::size_t feature = index_of(known, names[i]);
-    if (feature < known.size()) {
-      slots_.push_back(feature);
-    } else if (index_of(prediction_->target_names, names[i]) < prediction_->target_names.size() ||
-               (!prediction_->weight_name.empty() && names[i] == prediction_->weight_name) ||
-               (i == 0 && prediction_->first_column_is_target)) {
-      slots_.push_back(kDropped);
+    const auto found = used.find(names[i]);
+    if (found != used.end()) {
+      rows_.slots.push_back(slot_of(found->second));
+    } else if (dropped.contains(names[i]) || (i == 0 && options_.has_target)) {
+      rows_.slots.emplace_back();
     } else {
       throw UserError(fmt::format(
           "{}, line 1, column {}: the model knows no column {}.{} It was trained on the columns "
@@ -387,191 +756,64 @@ void CsvReader::plan_header_of_prediction(const std::vector<std::string>& names)
           file, i + 1, in_quotes(names[i]), did_you_mean(names[i], known), listed(known)));
     }
   }
-  for (const std::string& name : known) {
-    if (index_of(names, name) < names.size()) continue;
+  for (const InputColumn* const input : used_) {
+    if (std::find(names.begin(), names.end(), input->name) != names.end()) continue;
     throw UserError(
         fmt::format("{}, line 1: the column {} is missing, which the model needs. The columns "
                     "found are {}. Add the column, under this name.",
-                    file, in_quotes(name), listed(names)));
+                    file, in_quotes(input->name), listed(names)));
   }
 }
 
-void CsvReader::describe(Table& table) const {
-  if (table.row_shape.empty()) {
-    table.source = first_file_;
-    table.row_shape = {width_};
-    if (prediction_) table.row_shape = prediction_->row_shape;
-    table.feature_names = feature_names_;
-    table.target_names = targets_;
-    table.weight_name = weight_column_;
-    table.targets.resize(target_count_);
-    table.features.type = FeatureType::kFloat32;
-    table.features.width = width_;
+// The columns of rows without header in their order; those that are no feature may be empty.
+std::vector<std::string> CsvReader::places() const {
+  const Preprocessor& preprocessor = *options_.preprocessor;
+  std::vector<std::string> aside = options_.target_names;
+  if (!options_.weight_name.empty()) aside.push_back(options_.weight_name);
+  std::vector<std::string> all = options_.file_columns;
+  if (!preprocessor.named()) {
+    aside.clear();
+    for (const std::size_t number : preprocessor.set_aside())
+      aside.push_back(fmt::to_string(number));
+    all = numbered_columns(preprocessor.columns().size() + aside.size());
   }
-  if (table.features.width != width_ || table.features.type != FeatureType::kFloat32) {
-    throw std::logic_error("CsvReader: the table holds rows of another kind");
+  if (all.empty()) {
+    for (const InputColumn* const input : used_) all.push_back(input->name);
+    aside.clear();
   }
+  if (options_.has_target) {
+    if (aside.empty()) all.insert(all.begin(), "");
+    return all;
+  }
+  std::erase_if(all, [&](const std::string& column) {
+    return std::find(aside.begin(), aside.end(), column) != aside.end();
+  });
+  return all;
 }
 
-void CsvReader::read_row(std::string_view line, Table& table) {
-  std::vector<float>& values = table.features.floats;
-  const std::size_t before = values.size();
-  values.resize(before + width_);
-  float* const row = values.data() + before;
-
-  const char* p = line.data();
-  const char* const last = p + line.size();
-  for (std::size_t column = 0;; ++column) {
-    if (column == slots_.size()) throw_ragged(line);
-    const std::size_t slot = slots_[column];
-    if (slot < width_) {
-      const char* const start = p;
-      const ScannedNumber number = scan_number(skip_blanks(p, last), last, row[slot]);
-      if (number.status == NumberStatus::kNumber) p = skip_blanks(number.end, last);
-      if (number.status != NumberStatus::kNumber || (p != last && *p != ',')) {
-        p = read_odd_feature(line, start, column, row[slot]);
-      }
-    } else {
-      const Field field = take_field(p, last);
-      if (!field.closed) {
-        throw UserError(
-            fmt::format("{}: the quotes around {} are not closed at the end of the field. Expected "
-                        "a closing quote before the next comma; line breaks inside quotes are not "
-                        "supported. Correct the field.",
-                        place(column), in_quotes(field.text)));
-      }
-      if (slot == kWeight) {
-        table.weights.push_back(parse_weight(field.text, column));
-      } else if (slot != kDropped) {
-        add_target(field.text, column, table.targets[slot - width_]);
-      }
-      p = field.end;
-    }
-    if (p == last) {
-      if (column + 1 != slots_.size()) throw_ragged(line);
-      return;
-    }
-    ++p;
-  }
-}
-
-// A feature that does not begin and end as a plain number: one in quotes, or an error. A row of
-// another length explains more than the odd field in it, so that comes first.
-const char* CsvReader::read_odd_feature(std::string_view line, const char* start,
-                                        std::size_t column, float& value) const {
-  const Field field = take_field(start, line.data() + line.size());
-  const NumberStatus status = parse_number(trimmed(field.text), value);
-  if (field.closed && status == NumberStatus::kNumber) return field.end;
-  if (take_fields(line).size() != slots_.size()) throw_ragged(line);
-  if (field.text.find('\0') != std::string::npos) {
-    throw UserError(
-        fmt::format("{}: found a zero byte, so the file is no plain text. Save it as CSV in UTF-8.",
-                    place(column)));
-  }
-  if (!field.closed) {
-    throw UserError(fmt::format(
-        "{}: the quotes around {} are not closed at the end of the field. Expected a closing quote "
-        "before the next comma; line breaks inside quotes are not supported. Correct the field.",
-        place(column), in_quotes(field.text)));
-  }
-  if (status == NumberStatus::kTooLarge) {
-    throw UserError(fmt::format(
-        "{}: {} is beyond the largest float32 value, 3.4e38. Scale the column down, or correct the "
-        "value.",
-        place(column), in_quotes(field.text)));
-  }
-  if (is_missing(field.text)) {
-    throw UserError(
-        fmt::format("{}: expected a number, found {}, a missing value. Missing values are not "
-                    "supported yet: fill them or drop the row.",
-                    place(column), field.text.empty() ? "nothing" : in_quotes(field.text)));
-  }
-  if (is_infinity(field.text)) {
-    throw UserError(
-        fmt::format("{}: expected a finite number, found {}. Replace it, or drop the row.",
-                    place(column), in_quotes(field.text)));
-  }
-  throw UserError(fmt::format(
-      "{}: expected a number, found {}. Text categories are not supported yet: replace them by "
-      "numbers.",
-      place(column), in_quotes(field.text)));
-}
-
-void CsvReader::add_target(std::string_view text, std::size_t column, RawTargets& targets) {
-  if (text.empty()) {
-    throw UserError(
-        fmt::format("{}: the target is missing. Expected a label or number in each row: fill it in "
-                    "or drop the row.",
-                    place(column)));
-  }
-  if (is_nan(text) || is_infinity(text)) {
-    throw UserError(fmt::format(
-        "{}: the target is {}. Expected a label or a finite number: correct it or drop the row.",
-        place(column), in_quotes(text)));
-  }
-  double value = 0;
-  const NumberStatus status = parse_number(trimmed(text), value);
-  if (status == NumberStatus::kTooLarge) {
-    throw UserError(
-        fmt::format("{}: the target {} is beyond the largest float64 value, 1.8e308. Correct it or "
-                    "drop the row.",
-                    place(column), in_quotes(text)));
-  }
-  if (target_count_ > 1) {
-    if (status != NumberStatus::kNumber) {
+void CsvReader::plan_by_place(const std::vector<std::string>& first_line) {
+  const std::vector<std::string> columns = places();
+  if (first_line.size() != columns.size()) {
+    const std::string& file = text_.name();
+    if (!options_.has_target && first_line.size() == columns.size() + 1) {
       throw UserError(
-          fmt::format("{}: the target is {}, which is no number. Several targets need numbers: "
-                      "correct it, or choose this column as the only target.",
-                      place(column), in_quotes(text)));
+          fmt::format("{}, line 1: found {} fields, but the model takes {} features. If the label "
+                      "stands where it stood in the training file, add --label_size 1 to drop it.",
+                      file, first_line.size(), columns.size()));
     }
-    targets.numbers.push_back(value);
-    return;
-  }
-  if (targets.text.empty() && status == NumberStatus::kNumber) {
-    targets.numbers.push_back(value);
-    target_text_ += text;
-    target_ends_.push_back(target_text_.size());
-    return;
-  }
-  if (!is_utf8(text) || text.find('\0') != std::string_view::npos) {
-    throw UserError(fmt::format("{}: the target {} is no valid UTF-8 text. Save the file as UTF-8.",
-                                place(column), in_quotes(text)));
-  }
-  if (!targets.numbers.empty()) {
-    std::size_t begin = 0;
-    for (const std::size_t end : target_ends_) {
-      targets.text.push_back(target_text_.substr(begin, end - begin));
-      begin = end;
-    }
-    targets.numbers = {};
-    target_text_ = {};
-    target_ends_ = {};
-  }
-  targets.text.emplace_back(text);
-}
-
-float CsvReader::parse_weight(std::string_view text, std::size_t column) const {
-  float value = 0;
-  if (parse_number(trimmed(text), value) != NumberStatus::kNumber || value < 0) {
     throw UserError(fmt::format(
-        "{}: the row's weight is {}. Expected a number from 0 to 3.4e38 in each row: correct it or "
-        "drop the row.",
-        place(column), text.empty() ? "missing" : in_quotes(text)));
+        "{}, line 1: found {} field{}, expected {}: {}the {} features of the model. Correct the "
+        "file.",
+        file, first_line.size(), first_line.size() == 1 ? "" : "s", columns.size(),
+        options_.has_target ? "the label and " : "",
+        options_.has_target ? columns.size() - 1 : columns.size()));
   }
-  return value;
-}
-
-std::string CsvReader::place(std::size_t column) const {
-  std::string text =
-      fmt::format("{}, line {}, column {}", lines_->name(), lines_->number(), column + 1);
-  if (!columns_.empty()) text += fmt::format(" ({})", in_quotes(columns_[column]));
-  return text;
-}
-
-void CsvReader::throw_ragged(std::string_view line) const {
-  throw UserError(fmt::format(
-      "{}, line {}: found {} fields, expected {} as in line 1. Correct the line, or remove it.",
-      lines_->name(), lines_->number(), take_fields(line).size(), slots_.size()));
+  std::unordered_map<std::string_view, std::size_t> used;
+  for (std::size_t i = 0; i < used_.size(); ++i) used[used_[i]->name] = i;
+  for (const std::string& column : columns) {
+    const auto found = used.find(column);
+    rows_.slots.push_back(found == used.end() ? CsvSlot() : slot_of(found->second));
+  }
 }
 
 }  // namespace mlp

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/data/number.h"
+
 namespace mlp {
 
 MissingValues::MissingValues()
@@ -11,7 +13,11 @@ MissingValues::MissingValues()
                      "null"}) {}
 
 MissingValues::MissingValues(std::vector<std::string> words) : words_(std::move(words)) {
-  for (const std::string& word : words_) longest_ = std::max(longest_, word.size());
+  for (const std::string& word : words_) {
+    longest_ = std::max(longest_, word.size());
+    double value = 0;
+    has_numbers_ = has_numbers_ || parse_number(word, value) != NumberStatus::kNoNumber;
+  }
 }
 
 bool MissingValues::contains(std::string_view text) const {

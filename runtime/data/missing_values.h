@@ -16,10 +16,13 @@ class MissingValues {
 
   // `text` is a whole field, without quotes around it. Upper and lower case differ.
   bool contains(std::string_view text) const;
+  // Whether a number is among them, such as 999.
+  bool has_numbers() const { return has_numbers_; }
 
  private:
   std::vector<std::string> words_;
   std::size_t longest_ = 0;
+  bool has_numbers_ = false;
 };
 
 }  // namespace mlp

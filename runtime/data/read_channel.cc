@@ -141,30 +141,6 @@ std::vector<ChannelFile> find_files(const fs::path& channel, ContentKind kind,
   return files;
 }
 
-// What messages call all these files together.
-std::string source_name(const std::string& first, std::size_t count) {
-  if (count == 1) return first;
-  return fmt::format("{} and {} more file{}", first, count - 1, count == 2 ? "" : "s");
-}
-
-Table read_csv(const std::vector<ChannelFile>& files, const ReadOptions& options) {
-  std::vector<CsvReader::Opener> openers;
-  openers.reserve(files.size());
-  for (const ChannelFile& file : files) {
-    openers.push_back([file] { return file_source(file.path, file.name); });
-  }
-  CsvReader reader(std::move(openers), options.header, options.targets, options.weight_column);
-  constexpr std::size_t kValuesPerPoll = 1 << 19;  // some MB of text
-  Table table;
-  std::size_t limit = 1;  // until the width is known
-  while (reader.read(table, limit) == limit) {
-    options.poll();
-    limit = std::max<std::size_t>(1, kValuesPerPoll / table.features.width);
-  }
-  table.source = source_name(files[0].name, files.size());
-  return table;
-}
-
 std::vector<ArrayBundle> open_bundles(const fs::path& channel,
                                       const std::vector<ChannelFile>& files) {
   std::vector<ArrayBundle> bundles;
@@ -345,13 +321,13 @@ void append(Table& table, Table&& more) {
 
 ChannelRows read_arrays(const fs::path& channel, const std::vector<ChannelFile>& files,
                         ChannelRole role, const ReadOptions& options) {
-  if (!options.weight_column.empty()) {
+  if (!options.choice.weight.empty()) {
     throw UserError(fmt::format(
         "{}: the hyperparameter weight_column is {}, but the channel holds arrays, which have no "
         "named columns. Save the weights as an array w beside x and y (w_train beside x_train, "
         "w_test "
         "beside x_test), and remove weight_column.",
-        shortened_path(channel.string()), in_quotes(options.weight_column)));
+        shortened_path(channel.string()), in_quotes(options.choice.weight)));
   }
   ChannelRows result;
   const std::vector<ArrayBundle> bundles = open_bundles(channel, files);
@@ -381,8 +357,10 @@ ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
   const std::vector<ChannelFile> files = find_files(path, kind, notes);
   ChannelRows result;
   if (files[0].format == FileFormat::kCsv) {
-    result.rows = read_csv(files, options);
-    result.is_csv = true;
+    std::vector<CsvOpener> openers;
+    for (const ChannelFile& file : files)
+      openers.push_back([file] { return file_source(file.path, file.name); });
+    result = read_csv(std::move(openers), options);
   } else {
     result = read_arrays(path, files, role, options);
   }

@@ -90,6 +90,11 @@ std::string listed(std::span<const std::string> names, std::size_t limit) {
   return result;
 }
 
+std::string source_name(const std::string& first, std::size_t count) {
+  if (count == 1) return first;
+  return fmt::format("{} and {} more file{}", first, count - 1, count == 2 ? "" : "s");
+}
+
 std::string shape_text(std::span<const std::size_t> shape) {
   constexpr std::size_t kLimit = 8;
   if (shape.size() == 1) return fmt::format("({},)", shape[0]);

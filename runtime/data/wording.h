@@ -17,6 +17,9 @@ std::string in_quotes(std::string_view text);
 // The first names, each quoted, and how many more there are: `"a", "b" and 3 more`.
 std::string listed(std::span<const std::string> names, std::size_t limit = 20);
 
+// What messages call several files together: "first and 2 more files".
+std::string source_name(const std::string& first, std::size_t count);
+
 // The shape as NumPy prints it: (60000, 28, 28), (5,), (); cut after eight extents.
 std::string shape_text(std::span<const std::size_t> shape);
 

@@ -1,0 +1,221 @@
+#include "runtime/data/csv_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "model/error.h"
+#include "runtime/data/wording.h"
+
+namespace mlp {
+namespace {
+
+constexpr std::size_t kBlockBytes = 1 << 20;
+constexpr std::size_t kLongestRecord = 64 << 20;
+constexpr std::size_t kRecordsToCompare = 20;
+constexpr std::string_view kDelimiters = ",;\t|";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+struct Beginning {
+  std::string_view bytes;
+  std::string_view kind;
+  std::string_view advice;
+};
+constexpr std::string_view kDecompress = "Compress it by gzip or zstd, or not at all";
+constexpr std::string_view kSuffix = "Give the file its suffix .npz or .npy";
+constexpr std::string_view kUtf8 = "Save it as UTF-8";
+constexpr Beginning kBeginnings[] = {
+    {"BZh", "is compressed by bzip2", kDecompress},
+    {"\xFD"
+     "7zXZ",
+     "is compressed by xz", kDecompress},
+    {"PK\x03\x04", "is a zip archive or .npz file", kSuffix},
+    {"\x93NUMPY", "is a NumPy array", kSuffix},
+    {"\xFF\xFE", "is text in UTF-16", kUtf8},
+    {"\xFE\xFF", "is text in UTF-16", kUtf8},
+};
+
+const char* skip_blanks(const char* p, const char* last, char delimiter) {
+  while (p != last && is_blank(*p, delimiter)) ++p;
+  return p;
+}
+
+const char* find_end(const char* p, const char* last, char delimiter) {
+  while (p != last && *p != delimiter && !is_line_end(*p)) ++p;
+  return p;
+}
+
+const char* find(const char* p, const char* last, char c) {
+  if (p == last) return nullptr;
+  return static_cast<const char*>(std::memchr(p, c, static_cast<std::size_t>(last - p)));
+}
+
+// The begin of the first record that begins at `target` or later, of those whose line end is seen
+// before `last`; null where there is none. `first` is the begin of a record.
+const char* next_record(const char* first, const char* target, const char* last, char delimiter) {
+  const char* p = first;  // outside of quotes
+  while (true) {
+    const char* const quote = find(p, last, '"');
+    const char* const limit = quote == nullptr ? last : quote;
+    const char* const from = std::max(p, target - 1);
+    if (from < limit) {
+      const char* const feed = find(from, limit, '\n');
+      const char* const carriage = find(from, feed == nullptr ? limit : feed, '\r');
+      if (carriage != nullptr && carriage + 1 != feed && carriage + 1 != last) return carriage + 1;
+      if (feed != nullptr) return feed + 1;
+    }
+    if (quote == nullptr) return nullptr;
+    const char* before = quote;
+    while (before != first && is_blank(before[-1], delimiter)) --before;
+    p = quote + 1;
+    if (before != first && before[-1] != delimiter && !is_line_end(before[-1])) continue;
+    while (true) {
+      const char* const closing = find(p, last, '"');
+      if (closing == nullptr || closing + 1 == last) return nullptr;
+      p = closing + 1;
+      if (*p != '"') break;
+      ++p;
+    }
+  }
+}
+
+}  // namespace
+
+const char* skip_line_end(const char* p, const char* last) {
+  if (p == last) return p;
+  const bool is_pair = *p == '\r' && p + 1 != last && p[1] == '\n';
+  return p + (is_pair ? 2 : 1);
+}
+
+CsvField take_field(const char* p, const char* last, char delimiter) {
+  p = skip_blanks(p, last, delimiter);
+  CsvField field;
+  if (p == last || *p != '"') {
+    field.end = find_end(p, last, delimiter);
+    const char* end = field.end;
+    while (end != p && is_blank(end[-1], delimiter)) --end;
+    field.text.assign(p, end);
+    return field;
+  }
+  field.closed = false;
+  for (++p; p != last; ++p) {
+    if (*p != '"') {
+      field.text += *p;
+    } else if (p + 1 != last && p[1] == '"') {
+      field.text += *p++;
+    } else {
+      p = skip_blanks(p + 1, last, delimiter);
+      field.closed = p == last || *p == delimiter || is_line_end(*p);
+      break;
+    }
+  }
+  field.end = find_end(p, last, delimiter);
+  return field;
+}
+
+std::vector<CsvField> take_record(const char*& p, const char* last, char delimiter) {
+  std::vector<CsvField> fields;
+  while (true) {
+    fields.push_back(take_field(p, last, delimiter));
+    p = fields.back().end;
+    if (p == last || *p != delimiter) break;
+    ++p;
+  }
+  p = skip_line_end(p, last);
+  return fields;
+}
+
+std::size_t count_lines(std::string_view text) {
+  std::size_t lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  for (std::size_t i = text.find('\r'); i != std::string_view::npos; i = text.find('\r', i + 1)) {
+    if (i + 1 == text.size() || text[i + 1] != '\n') ++lines;
+  }
+  return lines;
+}
+
+char find_delimiter(std::string_view text) {
+  const char* const last = text.data() + text.size();
+  char best = kDelimiters[0];
+  std::pair<bool, std::size_t> best_score = {false, 1};  // whether all agree, and fields
+  for (const char delimiter : kDelimiters) {
+    const char* p = text.data();
+    std::size_t fields = 0;
+    bool agree = true;
+    for (std::size_t record = 0; record < kRecordsToCompare && p != last; ++record) {
+      const std::size_t found = take_record(p, last, delimiter).size();
+      // The last record may be cut short.
+      if (record == 0) {
+        fields = found;
+      } else if (p != last || text.back() == '\n') {
+        agree = agree && found == fields;
+      }
+    }
+    const std::pair score = {agree && fields > 1, fields};
+    if (score > best_score) {
+      best = delimiter;
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter)
+    : source_(std::move(source)), delimiter_(delimiter) {
+  fill(kBlockBytes);
+  check_beginning();
+  if (waiting().starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
+  if (delimiter_ == 0) delimiter_ = find_delimiter(waiting());
+}
+
+std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line) {
+  std::vector<std::string_view> blocks;
+  std::size_t wanted = (count + 1) * kBlockBytes;
+  while (true) {
+    fill(wanted);
+    const char* const last = buffer_.data() + end_;
+    while (blocks.size() < count && begin_ != end_) {
+      const char* const first = buffer_.data() + begin_;
+      const char* end = nullptr;
+      if (end_ - begin_ > kBlockBytes) {
+        end = next_record(first, first + kBlockBytes, last, delimiter_);
+      }
+      if (end == nullptr && ended_) end = last;
+      if (end == nullptr) break;
+      blocks.emplace_back(first, static_cast<std::size_t>(end - first));
+      begin_ += blocks.back().size();
+    }
+    if (!blocks.empty() || begin_ == end_) return blocks;
+    if (end_ - begin_ > kLongestRecord) {
+      throw UserError(fmt::format(
+          "{}, line {}: a row that begins in this line or somewhat later is longer than {} MiB. "
+          "Expected text with one row per line: check that the file is CSV, and that each quote "
+          "is closed.",
+          name(), line, kLongestRecord >> 20));
+    }
+    wanted *= 2;
+  }
+}
+
+// Goes on until `wanted` bytes are waiting, or the source ends.
+void CsvText::fill(std::size_t wanted) {
+  if (ended_ || end_ - begin_ >= wanted) return;
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
+  const std::size_t count = source_->read(buffer_.data() + end_, wanted - end_);
+  ended_ = count < wanted - end_;
+  end_ += count;
+}
+
+void CsvText::check_beginning() const {
+  for (const Beginning& beginning : kBeginnings) {
+    if (!waiting().starts_with(beginning.bytes)) continue;
+    throw UserError(fmt::format("{}: expected plain CSV text, but the file {}. {}.", name(),
+                                beginning.kind, beginning.advice));
+  }
+}
+
+}  // namespace mlp

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/data/byte_source.h"
+
+namespace mlp {
+
+// CSV text by RFC 4180, and as people write it. Fields part at a delimiter; blanks around them
+// don't count. A field that begins with a double quote ends at the next one, quotes inside are
+// doubled, and delimiters and line ends inside belong to it; a quote elsewhere is a character like
+// others. A record ends with LF, CRLF or CR, the last one with or without.
+
+// Spaces and tabs, unless the tab is the delimiter.
+inline bool is_blank(char c, char delimiter) { return c == ' ' || (c == '\t' && c != delimiter); }
+inline bool is_line_end(char c) { return c == '\n' || c == '\r'; }
+
+struct CsvField {
+  std::string text;           // without the blanks around it and without its quotes
+  const char* end = nullptr;  // the delimiter or line end behind it, or the end of the text
+  bool closed = true;         // false: text follows the closing quote, or there is none
+};
+
+// The field that begins at `p`.
+CsvField take_field(const char* p, const char* last, char delimiter);
+
+// The fields of the record that begins at `p`. `p` moves to where the next one begins, also past a
+// field that is not closed.
+std::vector<CsvField> take_record(const char*& p, const char* last, char delimiter);
+
+// Behind the line end at `p`, which may be `last`: then there is none.
+const char* skip_line_end(const char* p, const char* last);
+
+// How many line ends are in the text.
+std::size_t count_lines(std::string_view text);
+
+// The one of comma, semicolon, tab and | that parts the first records of `text` into most fields,
+// as many in each; else the one that the first record has most of; else the comma.
+char find_delimiter(std::string_view text);
+
+// The text of a CSV file in blocks of whole records. A UTF-8 byte order mark in front is dropped.
+class CsvText {
+ public:
+  // `delimiter` 0: to be found. Reads the first block. Throws UserError for a file that begins like
+  // a compressed or binary one.
+  CsvText(std::unique_ptr<ByteSource> source, char delimiter);
+
+  const std::string& name() const { return source_->name(); }
+  char delimiter() const { return delimiter_; }
+
+  // What is read but not given yet: of an untouched file, its beginning. May end within a record.
+  std::string_view waiting() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  // Leaves out the first bytes of waiting(), which are whole records.
+  void skip(std::size_t bytes) { begin_ += bytes; }
+
+  // The next blocks of about a MiB, as many as `count`; fewer at the end, where none are left.
+  // Valid until the next call. Throws UserError for a record longer than 64 MiB, as a quote makes
+  // it that is never closed; `line` is what that message calls the first line of what is left.
+  std::vector<std::string_view> next(std::size_t count, std::size_t line);
+
+ private:
+  void fill(std::size_t wanted);
+  void check_beginning() const;
+
+  std::unique_ptr<ByteSource> source_;
+  char delimiter_;
+  std::vector<char> buffer_;
+  std::size_t begin_ = 0;  // of the bytes that no block has taken yet
+  std::size_t end_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace mlp
