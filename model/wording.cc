@@ -1,4 +1,4 @@
-#include "runtime/data/wording.h"
+#include "model/wording.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "runtime/data/wording.h"
+#include "model/wording.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 
 namespace mlp {
 
-TEST_SUITE("runtime/data") {
+TEST_SUITE("model") {
   TEST_CASE("in_quotes: long and unprintable text becomes short and printable") {
     CHECK(in_quotes("a b") == "\"a b\"");
     CHECK(in_quotes(std::string("a\0\n\xFF", 4)) == "\"a\\x00\\x0A\\xFF\"");
