@@ -52,7 +52,7 @@ class NumberScaler {
 // middle two, as NumPy has it.
 double median(std::vector<double>& values);
 
-// The x below which a standard normal variable lies with probability `p`, 1e-12 < p < 1 - 1e-12, to
+// The x below which a standard normal variable lies with probability `p`, 1e-10 < p < 1 - 1e-10, to
 // 1e-9: Wichura 1988, algorithm AS 241 (PPND16).
 double normal_quantile(double p);
 
