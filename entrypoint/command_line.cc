@@ -35,10 +35,12 @@ constexpr Option kTrainOptions[] = {
 
 constexpr Option kPredictOptions[] = {
     {"model_dir", "DIR", "where model.h5 is [SM_MODEL_DIR, /opt/ml/model, ./model]"},
-    {"input", "FILE", "rows to predict: CSV, .npy or .npz"},
+    {"input", "FILE", "rows to predict: CSV, JSON records, .npy or .npz"},
     {"output", "FILE", "where predictions go, as CSV [standard output]"},
+    {"encoded", "", "write what the network sees of the rows, instead of predictions"},
     {"header", "auto|true|false", "whether the CSV's first line names its columns [auto]"},
-    {"label_size", "0|1", "1: the CSV's first column is the label, to be left out [0]"},
+    {"delimiter", "WORD", "of CSV: auto, comma, semicolon, tab or pipe [auto]"},
+    {"label_size", "0|1", "1: the CSV has the target where the training file had it [0]"},
     {"array", "NAME", "which array of the .npz [x, else x_test, else the only one]"},
 };
 
@@ -58,10 +60,13 @@ constexpr std::size_t kMostShown = 200;  // characters of what the parser says o
 
 bool is_flag(const Option& option) { return option.placeholder[0] == '\0'; }
 
-bool is_flag_of_train(std::string_view name) {
-  return std::ranges::any_of(kTrainOptions, [name](const Option& option) {
+// An option that takes no value, such as --check of mlp train.
+bool takes_no_value(std::string_view command, std::string_view name) {
+  const auto is_meant = [name](const Option& option) {
     return is_flag(option) && name == option.name;
-  });
+  };
+  return command == "train" ? std::ranges::any_of(kTrainOptions, is_meant)
+                            : std::ranges::any_of(kPredictOptions, is_meant);
 }
 
 std::string normalized_argument(const std::string& argument) {
@@ -191,7 +196,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
         const bool tunes = line.command == "train" &&
                            std::find(hyperparameters.begin(), hyperparameters.end(), pair.key()) !=
                                hyperparameters.end();
-        if (is_flag_of_train(pair.key()) && pair.value() != "true") {
+        if (takes_no_value(line.command, pair.key()) && pair.value() != "true") {
           throw UsageError(fmt::format("mlp {}: --{} takes no value, but found {}. Leave it out.",
                                        line.command, pair.key(), in_quotes(pair.value())));
         }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -12,11 +13,15 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "entrypoint/columns_file.h"
 #include "entrypoint/commands.h"
 #include "entrypoint/stop_signal.h"
 #include "model/artifact.h"
 #include "model/error.h"
+#include "model/gather.h"
 #include "model/kernels/engine.h"
 #include "model/predictor.h"
 #include "runtime/data/read_channel.h"
@@ -76,31 +81,52 @@ void append_rows(std::string& text, const Schema& schema, const std::vector<floa
   }
 }
 
-PredictInputOptions input_options(const CommandLine& line, const Schema& schema) {
+// One row of names and one of numbers for each row of the table, as the network sees it.
+std::string encoded_header(const Predictor& predictor) {
+  const std::vector<std::string> names = predictor.preprocessor().encoded_names();
+  std::string line;
+  for (const std::string& name : names) line += fmt::format(",{}", csv_field(name));
+  return line.substr(1) + '\n';
+}
+
+void append_encoded(std::string& text, const FeatureView& features) {
+  std::vector<float> values(features.width);
+  for (std::uint32_t row = 0; row < features.rows; ++row) {
+    gather(features, std::span(&row, 1), {values.data(), 1, features.width, features.width});
+    fmt::format_to(std::back_inserter(text), "{}\n", fmt::join(values, ","));
+  }
+}
+
+// The value of an option that is one of a few words.
+std::size_t choice(const CommandLine& line, const std::string& option,
+                   const std::vector<std::string>& words) {
+  const std::string value = line.option(option).value_or(words[0]);
+  const auto found = std::find(words.begin(), words.end(), value);
+  if (found == words.end()) {
+    throw UsageError(fmt::format("mlp predict: --{} is {}, but must be one of {}. Correct it, or "
+                                 "leave it out.",
+                                 option, in_quotes(value), fmt::join(words, ", ")));
+  }
+  return static_cast<std::size_t>(found - words.begin());
+}
+
+PredictInputOptions input_options(const CommandLine& line, const Artifact& artifact,
+                                  const Predictor& predictor,
+                                  const std::filesystem::path& model_dir) {
   PredictInputOptions options;
-  options.row_shape = schema.row_shape;
-  options.feature_names = schema.feature_names;
-  options.target_names = schema.target_names;
-  options.weight_name = schema.weight_name;
+  options.row_shape = artifact.schema.row_shape;
+  options.preprocessor = &predictor.preprocessor();
+  options.file_columns = read_columns_file(model_dir);
+  options.target_names = artifact.schema.target_names;
+  options.weight_name = artifact.schema.weight_name;
+  if (artifact.missing_values) options.missing_values = MissingValues(*artifact.missing_values);
   options.array = line.option("array").value_or("");
-  const std::string label_size = line.option("label_size").value_or("0");
-  if (label_size != "0" && label_size != "1") {
-    throw UsageError(fmt::format(
-        "mlp predict: --label_size is {}, but must be 0 or 1. Correct it, or leave it out.",
-        in_quotes(label_size)));
-  }
-  options.first_column_is_target = label_size == "1";
-  const std::string header = line.option("header").value_or("auto");
-  if (header == "true") {
-    options.header = Header::kYes;
-  } else if (header == "false") {
-    options.header = Header::kNo;
-  } else if (header != "auto") {
-    throw UsageError(fmt::format(
-        "mlp predict: --header is {}, but must be auto, true or false. Correct it, or leave "
-        "it out.",
-        in_quotes(header)));
-  }
+  options.has_target = choice(line, "label_size", {"0", "1"}) == 1;
+  constexpr Header kHeaders[] = {Header::kAuto, Header::kYes, Header::kNo};
+  options.header = kHeaders[choice(line, "header", {"auto", "true", "false"})];
+  constexpr std::string_view kDelimiters("\0,;\t|", 5);
+  options.delimiter =
+      kDelimiters[choice(line, "delimiter", {"auto", "comma", "semicolon", "tab", "pipe"})];
   return options;
 }
 
@@ -158,8 +184,8 @@ void predict_command(const CommandLine& line, const Variables& variables,
   if (!input) throw UsageError("mlp predict: --input FILE is missing. See mlp --help.");
   DirectoryFlags flags;
   flags.model_dir = line.option("model_dir");
-  const std::filesystem::path model =
-      model_directory(variables, flags, working_directory) / kModelFile;
+  const std::filesystem::path model_dir = model_directory(variables, flags, working_directory);
+  const std::filesystem::path model = model_dir / kModelFile;
   std::error_code unknown;
   if (!std::filesystem::exists(model, unknown) && !unknown) {
     throw UserError(fmt::format(
@@ -170,16 +196,23 @@ void predict_command(const CommandLine& line, const Variables& variables,
   kernels::prepare_thread();
   const Predictor predictor(artifact);
   const std::unique_ptr<RecordReader> reader =
-      open_records(*input, input_options(line, predictor.schema()));
+      open_records(*input, input_options(line, artifact, predictor, model_dir));
 
   Output output(line.option("output"));
-  std::string text = header_line(predictor.schema());
+  const bool encoded = line.option("encoded").has_value();
+  std::string text = encoded ? encoded_header(predictor) : header_line(predictor.schema());
   Predictor::Workspace workspace;
   while (true) {
     Table chunk;
     const std::size_t rows = reader->read(chunk, kChunkRows);
-    if (rows > 0)
-      append_rows(text, predictor.schema(), predictor.predict(chunk.features.view(), workspace));
+    if (rows > 0) {
+      const Features features = predictor.encode(std::move(chunk));
+      if (encoded) {
+        append_encoded(text, features.view());
+      } else {
+        append_rows(text, predictor.schema(), predictor.predict(features.view(), workspace));
+      }
+    }
     if (stop_requested()) {
       throw UserError("Stopped by a signal before all rows were predicted. Run it again.");
     }

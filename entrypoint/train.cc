@@ -10,6 +10,7 @@
 #include <optional>
 #include <system_error>
 
+#include "entrypoint/columns_file.h"
 #include "entrypoint/commands.h"
 #include "entrypoint/console.h"
 #include "entrypoint/load_data.h"
@@ -124,6 +125,9 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
                        const Hyperparameters& hyperparameters, const TrainingResult& result) {
   Artifact artifact;
   artifact.schema = data.schema;
+  artifact.preprocessor = data.preprocessor;
+  if (!hyperparameters.missing_values.empty())
+    artifact.missing_values = hyperparameters.missing_values;
   artifact.mean = data.standardizer.mean();
   artifact.variance = data.standardizer.variance();
   artifact.drop_rate = config.network.drop_rate;
@@ -408,6 +412,7 @@ void train_command(const CommandLine& line, const Variables& variables,
   // The model comes first: a stop signal may leave little time.
   const std::filesystem::path model = environment.model_dir / kModelFile;
   write_file(model, to_bytes(make_artifact(data, config, hyperparameters, result)));
+  write_columns_file(environment.model_dir, data.file_columns);
   spdlog::info("Wrote {}", model.string());
   remove_left_overs(environment.output_dir);
   report_unfinished(data, config, result, printer, team);

@@ -2,11 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/error.h"
+#include "model/preprocessor.h"
 
 namespace mlp {
 namespace {
@@ -14,54 +21,104 @@ namespace {
 using Strings = std::vector<std::string>;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
+using Codes = std::vector<std::uint32_t>;
 
-CsvReader::Opener opener(const std::string& name, const std::string& text) {
+constexpr std::uint32_t kMissing = Column::kMissing;
+
+CsvOpener opener(const std::string& name, const std::string& text) {
   return [name, text] { return memory_source(name, text); };
 }
 
-Table read_all(CsvReader& reader, std::size_t limit = 3) {
-  Table table;
-  while (reader.read(table, limit) > 0) {
-  }
-  return table;
-}
-
-Strings names(const std::string& target) { return target.empty() ? Strings() : Strings{target}; }
-
-// Reads `text` as the file a.csv of a training channel.
-Table train(const std::string& text, const std::string& target = "",
-            Header header = Header::kAuto) {
-  CsvReader reader({opener("a.csv", text)}, header, names(target), "");
-  return read_all(reader);
-}
-
-Table train_columns(const std::string& text, Strings targets, std::string weight_column = "",
-                    Header header = Header::kAuto) {
-  CsvReader reader({opener("a.csv", text)}, header, std::move(targets), std::move(weight_column));
-  return read_all(reader);
-}
-
-Table train_files(const Strings& texts, const std::string& target = "") {
-  std::vector<CsvReader::Opener> openers;
+// Reads the texts as the files a.csv, b.csv, ... of a training channel.
+ChannelRows train_channel(const Strings& texts, const ReadOptions& options = {}) {
+  std::vector<CsvOpener> openers;
   for (const std::string& text : texts) {
     openers.push_back(
         opener(std::string(1, static_cast<char>('a' + openers.size())) + ".csv", text));
   }
-  CsvReader reader(std::move(openers), Header::kAuto, names(target), "");
-  return read_all(reader);
+  return read_csv(std::move(openers), options);
+}
+
+ReadOptions asking(Strings targets, std::string weight = "", Header header = Header::kAuto) {
+  ReadOptions options;
+  options.header = header;
+  options.choice.targets = std::move(targets);
+  options.choice.weight = std::move(weight);
+  return options;
+}
+
+Strings names(const std::string& target) { return target.empty() ? Strings() : Strings{target}; }
+
+Table train(const std::string& text, const std::string& target = "",
+            Header header = Header::kAuto) {
+  return train_channel({text}, asking(names(target), "", header)).rows;
+}
+
+Table train_columns(const std::string& text, Strings targets, std::string weight_column = "",
+                    Header header = Header::kAuto) {
+  return train_channel({text}, asking(std::move(targets), std::move(weight_column), header)).rows;
+}
+
+Table train_files(const Strings& texts, const std::string& target = "") {
+  return train_channel(texts, asking(names(target))).rows;
+}
+
+Strings texts_of(const Column& column) {
+  Strings texts;
+  for (std::size_t i = 0; i < column.texts.size(); ++i) texts.emplace_back(column.texts[i]);
+  return texts;
+}
+
+// Equal, or both no number.
+bool same(const Doubles& a, const Doubles& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+}
+
+const double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// What a model takes that learned the rows of `text`; the reader's options point into it.
+struct Learned {
+  Preprocessor preprocessor;
+  PredictInputOptions options;
+};
+
+std::unique_ptr<Learned> learn(const std::string& text, const std::string& target = "") {
+  const ChannelRows channel = train_channel({text}, asking(names(target)));
+  std::vector<std::uint32_t> rows(channel.rows.rows());
+  std::iota(rows.begin(), rows.end(), 0U);
+  PreprocessorConfig config;
+  config.named = channel.layout.named;
+  config.min_category_rows = 1;
+  if (!config.named) config.set_aside = {1};
+  Strings notes;
+  auto learned = std::make_unique<Learned>();
+  learned->preprocessor =
+      channel.rows.columns.empty()
+          ? Preprocessor::fit_plain(channel.layout.features, channel.rows.features.view(), rows,
+                                    config, notes)
+          : Preprocessor::fit(channel.rows.columns, rows, config, notes);
+  learned->options.preprocessor = &learned->preprocessor;
+  learned->options.target_names = channel.rows.target_names;
+  if (config.named) learned->options.file_columns = channel.layout.columns;
+  return learned;
 }
 
 Table predict(const std::string& text, const PredictInputOptions& options) {
   CsvReader reader(opener("a.csv", text), options);
-  return read_all(reader);
+  Table table;
+  while (reader.read(table, 3) > 0) {
+  }
+  return table;
 }
 
-PredictInputOptions model_of(std::size_t width, Strings names = {}, std::string target = "") {
-  PredictInputOptions options;
-  options.row_shape = {width};
-  options.feature_names = std::move(names);
-  if (!target.empty()) options.target_names = {std::move(target)};
-  return options;
+std::unique_ptr<Learned> model_of(std::size_t width, Strings names = {}, std::string target = "") {
+  auto model = std::make_unique<Learned>();
+  model->preprocessor = Preprocessor::plain(std::move(names), width);
+  model->options.preprocessor = &model->preprocessor;
+  model->options.row_shape = {width};
+  if (!target.empty()) model->options.target_names = {std::move(target)};
+  return model;
 }
 
 // The message of the UserError that `action` throws, or an empty text.
@@ -94,7 +151,7 @@ void check_failures(const std::vector<Failure>& failures) {
 }  // namespace
 
 TEST_SUITE("runtime/data") {
-  TEST_CASE("CsvReader: without a header the first column is the target") {
+  TEST_CASE("read_csv: without a header the first column is the target") {
     const Table table = train("3,0.5,1e3\n1,-2,.25\n");
     CHECK(table.source == "a.csv");
     CHECK(table.row_shape == std::vector<std::size_t>{2});
@@ -105,7 +162,7 @@ TEST_SUITE("runtime/data") {
     CHECK(table.rows() == 2);
   }
 
-  TEST_CASE("CsvReader: with a header the target is chosen by name") {
+  TEST_CASE("read_csv: with a header the target is chosen by name") {
     const Table table = train("a, b ,\"c,\"\"d\"\n1,2,3\n4,5,6\n", "b");
     CHECK(table.feature_names == Strings{"a", "c,\"d"});
     CHECK(table.target_names == Strings{"b"});
@@ -113,7 +170,7 @@ TEST_SUITE("runtime/data") {
     CHECK(table.targets.at(0).numbers == Doubles{2, 5});
   }
 
-  TEST_CASE("CsvReader: several targets come in the order they are named, weights are no feature") {
+  TEST_CASE("read_csv: several targets come in the order they are named, weights are no feature") {
     const std::string text = "a,t,w,u,b\n1,2,0.5,3,4\n5,-6,\" 0 \",7e40,8\n9,1.5,+2,11,12\n";
     const Table table = train_columns(text, {"u", "t"}, "w");
     CHECK(table.target_names == Strings{"u", "t"});
@@ -126,7 +183,7 @@ TEST_SUITE("runtime/data") {
     CHECK(table.weights == Floats{0.5F, 0, 2});
   }
 
-  TEST_CASE("CsvReader: a text target may stand beside weights") {
+  TEST_CASE("read_csv: a text target may stand beside weights") {
     const Table table = train_columns("y,w,a\nno,1,2\nyes,3,4\n", {"y"}, "w");
     CHECK(table.targets.at(0).text == Strings{"no", "yes"});
     CHECK(table.weights == Floats{1, 3});
@@ -134,18 +191,15 @@ TEST_SUITE("runtime/data") {
     CHECK(train("y,a\n1,2\n", "y").weights.empty());
   }
 
-  TEST_CASE("CsvReader: several targets are numbers, and text is named by its place") {
+  TEST_CASE("read_csv: several targets are numbers, and text is named by its place") {
     const std::string text = "a,t,u\n1,2,3\n1,2,red\n";
     CHECK_THROWS_WITH_AS(
         train_columns(text, {"t", "u"}),
         doctest::Contains("a.csv, line 3, column 3 (\"u\"): the target is \"red\""), UserError);
     CHECK(train_columns(text, {"u"}).targets.at(0).text == Strings{"3", "red"});
-    CHECK_THROWS_WITH_AS(train_columns("a,t,u\n1,,3\n", {"t", "u"}),
-                         doctest::Contains("line 2, column 2 (\"t\"): the target is missing"),
-                         UserError);
   }
 
-  TEST_CASE("CsvReader: weights that are no weights are named by file, line and column") {
+  TEST_CASE("read_csv: weights that are no weights are named by file, line and column") {
     for (const char* word : {"", "NA", "nan", "inf", "-1", "-1e-9", "heavy", "1e39", "-inf"}) {
       CAPTURE(word);
       const std::string message = message_of(
@@ -155,80 +209,20 @@ TEST_SUITE("runtime/data") {
     }
   }
 
-  TEST_CASE("CsvReader: target and weight columns that can't be are refused with what there is") {
-    struct Case {
-      const char* text;
-      Strings targets;
-      const char* weight;
-      Header header;
-      const char* words;
-    };
-    for (const Case& c : {
-             Case{"a,b,c\n1,2,3\n",
-                  {"a", "b", "a"},
-                  "",
-                  Header::kAuto,
-                  "names the column \"a\" twice"},
-             Case{"a,b,c\n1,2,3\n", {"a", "b"}, "b", Header::kAuto, "both name the column \"b\""},
-             Case{"a,price,c\n1,2,3\n",
-                  {"a", "prize"},
-                  "",
-                  Header::kAuto,
-                  "no column is named \"prize\", as the hyperparameter target asks. The closest is "
-                  "\"price\""},
-             Case{"a,weight,c\n1,2,3\n",
-                  {"a"},
-                  "wieght",
-                  Header::kAuto,
-                  "no column is named \"wieght\", as the hyperparameter weight_column asks. The "
-                  "closest is \"weight\""},
-             Case{"1,2,3\n", {"a"}, "", Header::kAuto, "If line 1 is a row, remove target"},
-             Case{"1,a,3\n", {"a"}, "w", Header::kAuto, "If line 1 is a row, add a header"},
-             Case{"1,2,3\n",
-                  {},
-                  "w",
-                  Header::kNo,
-                  "weight_column names the column \"w\", but header is false"},
-             Case{"1,2,3\n",
-                  {},
-                  "w",
-                  Header::kAuto,
-                  "taken for a header, as weight_column is a name"},
-             Case{"y,w,a\n1,2,3\n",
-                  {},
-                  "w",
-                  Header::kAuto,
-                  "Set the hyperparameter target to one of"},
-             Case{"y,w\n1,2\n", {"y"}, "w", Header::kAuto, "2 columns, none of which is a feature"},
-         }) {
-      CAPTURE(c.words);
-      const std::string message =
-          message_of([&] { train_columns(c.text, c.targets, c.weight, c.header); });
-      CAPTURE(message);
-      CHECK(message.find(c.words) != std::string::npos);
-    }
-  }
-
-  TEST_CASE("CsvReader: column names may be numbers where a target is given or header says so") {
-    CHECK(train("0,1,2\n7,8,9\n", "2").targets.at(0).numbers == Doubles{9});
-    CHECK(train("0,1,2\n7,8,9\n", "1", Header::kYes).targets.at(0).numbers == Doubles{8});
-    CHECK(train("0,1,2\n7,8,9\n", "", Header::kNo).targets.at(0).numbers == Doubles{0, 7});
-  }
-
-  TEST_CASE("CsvReader: one text field makes no header, since labels may be text") {
+  TEST_CASE("read_csv: one text field makes no header, since labels may be text") {
     const Table table = train("setosa,1,2\nvirginica,3,4\n");
     CHECK(table.targets.at(0).text == Strings{"setosa", "virginica"});
     CHECK(table.targets.at(0).numbers.empty());
     CHECK(table.rows() == 2);
   }
 
-  TEST_CASE("CsvReader: blanks, quotes and line ends around numbers don't count") {
+  TEST_CASE("read_csv: blanks, quotes and line ends around numbers don't count") {
     const Table table = train("\xEF\xBB\xBF 1 ,\t2, \"3\" \r\n\"4\",\" 5 \",+6\r\n\r\n\n");
     CHECK(table.features.floats == Floats{2, 3, 5, 6});
     CHECK(table.targets.at(0).numbers == Doubles{1, 4});
   }
 
-  TEST_CASE("CsvReader: the first text label turns all labels into text as they stood") {
+  TEST_CASE("read_csv: the first text label turns all labels into text as they stood") {
     const Table table = train("01,1\n2.50,1\n\" x, \"\"y\",1\n7,1\n");
     CHECK(table.targets.at(0).text == Strings{"01", "2.50", " x, \"y", "7"});
     CHECK(table.targets.at(0).numbers.empty());
@@ -237,67 +231,212 @@ TEST_SUITE("runtime/data") {
   }
 
   TEST_CASE("CsvReader: reads no more rows than asked for, and chunks add up") {
-    CsvReader reader({opener("a.csv", "1,1\n2,2\n3,3\n"), opener("b.csv", "4,4\n5,5\n")},
-                     Header::kAuto, {}, "");
+    const auto model = model_of(1);
+    CsvReader reader(opener("a.csv", "1\n2\n3\n4\n5\n\n"), model->options);
     Table table;
     CHECK(reader.read(table, 2) == 2);
     CHECK(table.rows() == 2);
     CHECK(reader.read(table, 2) == 2);
     CHECK(reader.read(table, 2) == 1);
     CHECK(reader.read(table, 2) == 0);
-    CHECK(table.targets.at(0).numbers == Doubles{1, 2, 3, 4, 5});
     CHECK(table.features.floats == Floats{1, 2, 3, 4, 5});
   }
 
-  TEST_CASE("CsvReader: every file has its own header, with the same columns") {
-    const Table table = train_files({"y,a\n1,2\n", "y,a\n3,4\n"}, "y");
-    CHECK(table.targets.at(0).numbers == Doubles{1, 3});
-    CHECK(table.feature_names == Strings{"a"});
+  TEST_CASE("read_csv: every file has its own header, with the same columns in any order") {
+    const Table table = train_files({"y,a,b\n1,2,3\n", "b,y,a\n6,4,5\n"}, "y");
+    CHECK(table.targets.at(0).numbers == Doubles{1, 4});
+    CHECK(table.feature_names == Strings{"a", "b"});
+    CHECK(table.features.floats == Floats{2, 3, 5, 6});
     CHECK_THROWS_WITH_AS(
         train_files({"y,a\n1,2\n", "y,b\n3,4\n"}, "y"),
-        doctest::Contains("b.csv, line 1, column 2: found the name \"b\", but in a.csv "
-                          "this column is \"a\""),
+        doctest::Contains("b.csv, line 1, column 2: found the name \"b\", but a.csv has no such"),
+        UserError);
+    CHECK_THROWS_WITH_AS(
+        train_files({"y,a,b\n1,2,3\n", "y,a\n3,4\n"}, "y"),
+        doctest::Contains("b.csv, line 1: the column \"b\" is missing, which a.csv has"),
         UserError);
     CHECK_THROWS_WITH_AS(train_files({"1,2\n", "1,2,3\n"}),
                          doctest::Contains("b.csv, line 1: found 3 columns, but a.csv has 2"),
                          UserError);
   }
 
-  TEST_CASE("CsvReader: files without header can't follow one with header") {
-    CsvReader reader({opener("a.csv", "1,2\n"), opener("b.csv", "x,y\n3,4\n")}, Header::kNo, {},
-                     "");
-    CHECK_THROWS_WITH_AS(read_all(reader), doctest::Contains("b.csv, line 1"), UserError);
-    // header=auto takes each file by its own first line.
+  TEST_CASE("read_csv: files without header can't stand beside one with header") {
+    // header=false takes the other file's header for a row of text.
+    const Table table = train_channel({"1,2\n", "x,y\n3,4\n"}, asking({}, "", Header::kNo)).rows;
+    CHECK(table.targets.at(0).text == Strings{"1", "x", "3"});
     CHECK_THROWS_WITH_AS(train_files({"1,2\n", "x,y\n3,4\n"}),
-                         doctest::Contains("line 1 is a header"), UserError);
+                         doctest::Contains("b.csv: line 1 is a header, but a.csv has none"),
+                         UserError);
+  }
+
+  TEST_CASE("read_csv: the order of named columns makes no difference, numbers in them count") {
+    const Table one = train("x10,y,x9,a\n1,2,3,t\n", "y");
+    const Table other = train("a,x9,x10,y\nt,3,1,2\n", "y");
+    CHECK(one.feature_names == Strings{"a", "x9", "x10"});
+    CHECK(other.feature_names == one.feature_names);
+    CHECK(one.columns.at(1).numbers == Doubles{3});
+    CHECK(other.columns.at(1).numbers == Doubles{3});
+    CHECK(texts_of(other.columns.at(0)) == Strings{"t"});
+  }
+
+  TEST_CASE("read_csv: columns are numbers where all fields are, missing ones aside, else texts") {
+    const Table table = train(
+        "y,age,town,code\n"
+        "1,22,Oslo,7\n"
+        "0,,\"New York, NY\",x\n"
+        "1, 1e3 ,NA,\n"
+        "0,nan,Oslo,07\n",
+        "y");
+    CHECK(table.features.rows() == 0);
+    CHECK(table.rows() == 4);
+    REQUIRE(table.columns.size() == 3);
+    CHECK(table.columns[0].name == "age");
+    CHECK_FALSE(table.columns[0].is_text);
+    CHECK(same(table.columns[0].numbers, {22, kNan, 1000, kNan}));
+    CHECK(table.columns[1].name == "code");
+    CHECK(table.columns[1].codes == Codes{0, 1, kMissing, 2});
+    CHECK(texts_of(table.columns[1]) == Strings{"7", "x", "07"});
+    CHECK(table.columns[2].codes == Codes{0, 1, kMissing, 0});
+    CHECK(texts_of(table.columns[2]) == Strings{"Oslo", "New York, NY"});
+    CHECK(table.targets.at(0).numbers == Doubles{1, 0, 1, 0});
+  }
+
+  TEST_CASE("read_csv: what a column is shows in any row, however late, and in any file") {
+    std::string numbers = "y,a,b\n";
+    for (int i = 0; i < 300'000; ++i) numbers += "1,2,3\n";
+    const std::size_t rows = 300'001;
+    const Table gap = train_files({numbers, "y,a,b\n1,,3\n"}, "y");
+    CHECK(gap.rows() == rows);
+    REQUIRE(gap.columns.size() == 2);
+    CHECK(std::isnan(gap.columns[0].numbers.back()));
+    CHECK(gap.columns[1].numbers == Doubles(rows, 3));
+    const Table text = train(numbers + "1,2,x\n", "y");
+    CHECK(text.columns.at(0).numbers == Doubles(rows, 2));
+    CHECK(text.columns.at(1).codes.size() == rows);
+    CHECK(texts_of(text.columns.at(1)) == Strings{"3", "x"});
+    const Table label = train(numbers + "no,2,3\n", "y");
+    CHECK(label.features.rows() == rows);
+    CHECK(label.targets.at(0).text.back() == "no");
+    CHECK(label.targets.at(0).text.front() == "1");
+  }
+
+  TEST_CASE("read_csv: as many threads as there may be, the table is the same") {
+    std::string text = "y,n,t,u\n";
+    for (int i = 0; i < 200'000; ++i) {
+      text += std::to_string(i % 3) + "," + (i % 7 == 0 ? "" : std::to_string(i * 0.37)) + ",\"w" +
+              std::to_string(i % 1000) + (i % 5 == 0 ? "\n\"\"quoted\"\"" : "") + "\"," +
+              std::to_string(i % 11) + "\r\n";
+    }
+    ReadOptions options = asking({"y"});
+    const Table expected = train_channel({text}, options).rows;
+    CHECK(expected.rows() == 200'000);
+    CHECK(expected.columns.at(1).texts.size() == 1200);
+    for (const std::size_t threads : {2, 3, 8}) {
+      options.threads = threads;
+      const Table table = train_channel({text}, options).rows;
+      CHECK(table.targets.at(0).numbers == expected.targets.at(0).numbers);
+      for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(same(table.columns[i].numbers, expected.columns[i].numbers));
+        CHECK(table.columns[i].codes == expected.columns[i].codes);
+        CHECK(texts_of(table.columns[i]) == texts_of(expected.columns[i]));
+      }
+    }
   }
 
   TEST_CASE(
-      "CsvReader: a field that is no number is named by file, line, column and column's name") {
-    check_failures({
-        {"1,2\n3,red\n",
-         "",
-         {"a.csv, line 2, column 2", "\"red\"", "Text categories are not supported yet"}},
-        {"y,color\n3,red\n", "y", {"line 2, column 2 (\"color\")", "replace them by numbers"}},
-        {"1,2\n3,0x10\n", "", {"expected a number, found \"0x10\""}},
-        {"1,2\n3,1 2\n", "", {"found \"1 2\""}},
-        {"1,2\n3,\"2\n", "", {"line 2, column 2", "quotes around \"2\" are not closed"}},
-        {"1,2\n3,\"2\"x\n", "", {"line 2, column 2", "not closed"}},
-        {"1,2\n\"3,4\n", "", {"line 2, column 1", "not closed"}},
-        {std::string("1,2\n3,4\0\n", 9), "", {"line 2, column 2", "zero byte"}},
-        {"1,2\n3,1e99\n", "", {"line 2, column 2", "\"1e99\" is beyond the largest float32"}},
-    });
+      "read_csv: quotes hold delimiters, doubled quotes and line ends; others are characters") {
+    const Table table = train(
+        "y,t\n"
+        "1,\"a, \"\"b\"\"\nc\r\nd\"\n"
+        "2,5\" pipe\n"
+        "3, \" spaced \" \n"
+        "4,\"\"\n",
+        "y");
+    CHECK(texts_of(table.columns.at(0)) == Strings{"a, \"b\"\nc\r\nd", "5\" pipe", " spaced "});
+    CHECK(table.columns.at(0).codes == Codes{0, 1, 2, kMissing});
   }
 
-  TEST_CASE("CsvReader: missing values, NaN and infinity in features are refused") {
-    for (const char* word : {"", "NA", "n/a", "NaN", "nan", "?", "null", "None", "\"\""}) {
-      CAPTURE(word);
-      const std::string message =
-          message_of([&] { train(std::string("1,2,3\n4,") + word + ",6\n"); });
-      CHECK(message.find("a.csv, line 2, column 2") != std::string::npos);
-      CHECK(message.find("Missing values are not supported yet: fill them or drop the row") !=
-            std::string::npos);
+  TEST_CASE("read_csv: the delimiter is found, or taken as given") {
+    for (const char* delimiter : {",", ";", "\t", "|"}) {
+      CAPTURE(delimiter);
+      std::string text = "y;a;b\n1;2,5;x\n0;3,5;x\n";
+      if (*delimiter == ',') text = "y;a;b\n1;2;x|\n0;3;x|\n";
+      for (char& c : text) {
+        if (c == ';') c = *delimiter;
+      }
+      const Table table = train(text, "y");
+      CHECK(table.feature_names == Strings{"a", "b"});
+      CHECK(table.columns.at(1).rows() == 2);
     }
+    ReadOptions options = asking({"y"});
+    options.delimiter = '|';
+    CHECK(train_channel({"y,z|a\n1|2\n"}, asking({"y,z"})).rows.targets.size() == 1);
+    options.choice.targets = {"y,z"};
+    CHECK(train_channel({"y,z|a,b,c\n1|2\n"}, options).rows.feature_names == Strings{"a,b,c"});
+  }
+
+  TEST_CASE("read_csv: LF, CRLF, CR, a byte order mark and blank lines make no difference") {
+    const Table expected = train("y,a\n1,x\n2,z\n", "y");
+    for (const char* text : {"y,a\r\n1,x\r\n2,z\r\n", "y,a\r1,x\r2,z\r", "y,a\n1,x\n2,z",
+                             "\xEF\xBB\xBFy,a\n1,x\n2,z\n", "\n\ny,a\n\n1,x\n  \n2,z\n\n\n"}) {
+      CAPTURE(text);
+      const Table table = train(text, "y");
+      CHECK(table.feature_names == expected.feature_names);
+      CHECK(table.targets.at(0).numbers == expected.targets.at(0).numbers);
+      CHECK(table.columns.at(0).codes == expected.columns.at(0).codes);
+      CHECK(texts_of(table.columns.at(0)) == texts_of(expected.columns.at(0)));
+    }
+  }
+
+  TEST_CASE("read_csv: other words for missing values take the place of the usual ones") {
+    ReadOptions options = asking({"y"});
+    options.missing_values = MissingValues({"-", "999"});
+    const Table table = train_channel({"y,a,b\n1,999,-\n1,,NA\n1,99,x\n"}, options).rows;
+    CHECK(same(table.columns.at(0).numbers, {kNan, kNan, 99}));
+    CHECK(table.columns.at(1).codes == Codes{kMissing, 0, 1});
+  }
+
+  TEST_CASE("read_csv: a missing target is an error that names the rows, or drops them") {
+    const std::string text = "y,a,b\n1,2,x\n,3,y\n0,4,z\nNA,5,x\n";
+    ReadOptions options = asking({"y"});
+    CHECK_THROWS_WITH_AS(
+        train_channel({text}, options),
+        doctest::Contains("a.csv: the target is missing in 2 of 4 rows: rows 2, 4."), UserError);
+    options.drop_missing_target = true;
+    const ChannelRows channel = train_channel({text}, options);
+    CHECK(channel.rows.targets.at(0).numbers == Doubles{1, 0});
+    CHECK(channel.rows.columns.at(0).numbers == Doubles{2, 4});
+    CHECK(channel.rows.columns.at(1).codes == Codes{0, 2});
+    CHECK(channel.notes ==
+          Strings{"a.csv: left out 2 of 4 rows, whose target is missing: rows 2, 4."});
+    CHECK(train_channel({"y,a\n1,2\n,3\n0,4\n"}, options).rows.features.floats == Floats{2, 4});
+    CHECK_THROWS_WITH_AS(train_channel({"y,a\n,2\n,3\n"}, options),
+                         doctest::Contains("the target is missing in all 2 rows"), UserError);
+  }
+
+  TEST_CASE("read_csv: a column that is asked to be a number names what is none") {
+    ReadOptions options = asking({"y"});
+    options.column_types = {{"a", ColumnType::kNumber}, {"b", ColumnType::kCategory}};
+    const Table table = train_channel({"y,a,b\n1,2,3\n0,,4\n"}, options).rows;
+    CHECK(texts_of(table.columns.at(1)) == Strings{"3", "4"});
+    CHECK_THROWS_WITH_AS(train_channel({"y,a,b\n1,2,3\n0,red,4\n"}, options),
+                         doctest::Contains("a.csv, line 3, column 2 (\"a\"): expected a number, "
+                                           "found \"red\""),
+                         UserError);
+  }
+
+  TEST_CASE("read_csv: fields that can't be read are named by file, line, column and name") {
+    check_failures({
+        {"1,2\n3,\"2\n", "", {"line 2, column 2", "quotes around \"2", "not closed"}},
+        {"1,2\n3,\"2\"x\n", "", {"line 2, column 2", "not closed"}},
+        {"1,2\n\"3,4\n", "", {"line 2, column 1", "not closed"}},
+        {"y,\"a\n1,2\n", "y", {"line 1, column 2", "not closed"}},
+        {std::string("1,2\n3,4\0\n", 9), "", {"line 2, column 2", "UTF-8"}},
+        {"1,2\n3,1e99\n", "", {"line 2, column 2", "\"1e99\" is beyond the largest float32"}},
+        {"1,2,x\n3,1e999,x\n", "", {"line 2, column 2", "beyond the largest float64"}},
+        {"1,2,x\n3,4,\xFF\n", "", {"line 2, column 3", "no valid UTF-8"}},
+        {"1,2,x\n\n\"a\nb\",4,\"\xFF\"\n", "", {"line 3, column 3", "no valid UTF-8"}},
+    });
     for (const char* word : {"inf", "-Inf", "Infinity", "+inf"}) {
       CAPTURE(word);
       CHECK_THROWS_WITH_AS(train(std::string("1,2\n4,") + word + "\n"),
@@ -306,84 +445,95 @@ TEST_SUITE("runtime/data") {
     }
   }
 
-  TEST_CASE("CsvReader: ragged rows are named with what was found and expected") {
+  TEST_CASE("read_csv: ragged rows are named with what was found and expected") {
     check_failures({
         {"1,2,3\n4,5\n", "", {"a.csv, line 2: found 2 fields, expected 3"}},
         {"1,2,3\n4,5,6,7\n", "", {"a.csv, line 2: found 4 fields, expected 3"}},
-        {"1,2,3\n4,5,\n", "", {"line 2, column 3", "missing value"}},
         {"1,2,3\n4,5,6,\n", "", {"found 4 fields"}},
         {"1,2,3\n,5\n", "", {"line 2"}},
-        {"1,2,3\nabc\n", "", {"line 2: found 1 fields, expected 3"}},
-        {"1,2,3\n4,abc\n", "", {"line 2: found 2 fields, expected 3"}},
+        {"1,2,3\nabc\n", "", {"line 2: found 1 field, expected 3"}},
+        {"1,2,3\n4,inf\n", "", {"line 2: found 2 fields, expected 3"}},
     });
   }
 
-  TEST_CASE(
-      "CsvReader: a target that is missing, NaN, infinite, too large or no UTF-8 is refused") {
+  TEST_CASE("read_csv: a target that is infinite, too large or no UTF-8 is refused") {
     check_failures({
-        {"1,2\n,4\n", "", {"a.csv, line 2, column 1: the target is missing"}},
-        {"1,2\nnan,4\n", "", {"line 2, column 1", "the target is \"nan\""}},
         {"1,2\n-inf,4\n", "", {"line 2, column 1", "\"-inf\""}},
         {"1,2\n1e999,4\n", "", {"line 2, column 1", "float64"}},
         {"1,2\n\xFFx,4\n", "", {"line 2, column 1", "UTF-8"}},
-        {"x,y\n1,\n", "y", {"line 2, column 2 (\"y\"): the target is missing"}},
     });
   }
 
-  TEST_CASE("CsvReader: header and target that don't fit each other are explained") {
+  TEST_CASE("read_csv: header and target that don't fit each other are explained") {
     check_failures({
         {"", "", {"a.csv: the file is empty"}},
         {"\n\n", "", {"a.csv: the file is empty"}},
         {"a,b\n", "a", {"a.csv: the file has a header but no rows"}},
         {"a,b\n\n\n", "a", {"a.csv: the file has a header but no rows"}},
         {"a,b\n1,2\n", "", {"line 1 is a header", "hyperparameter target", "\"a\", \"b\""}},
-        {"price,size\n1,2\n", "pirce", {"no column is named \"pirce\"", "closest is \"price\""}},
-        {"5,6\n1,2\n",
-         "price",
-         {"no column is named \"price\"", "If line 1 is a row, remove target"}},
-        {"a,b,a\n1,2,3\n", "b", {"line 1, column 3", "names \"a\" twice"}},
-        {"a;b\n1;2\n", "b", {"no column is named \"b\"", "separated by ';'"}},
-        {"a\tb\n1\t2\n", "", {"line 1 is a header", "separated by tabs"}},
-        {"1;2\n3;4\n", "", {"separated by ';'"}},
         {"a\n1\n", "a", {"found a single column"}},
         {"1\n2\n", "", {"found a single column"}},
-        {"a,\xFF\n1,2\n", "a", {"line 1, column 2", "UTF-8"}},
     });
-    CHECK_THROWS_WITH_AS(train("1,2\n", "price", Header::kNo), doctest::Contains("header is false"),
-                         UserError);
-    CHECK_THROWS_WITH_AS(train("1,2\n", "", Header::kYes), doctest::Contains("line 1 is a header"),
-                         UserError);
     std::string wide = "c0";
     for (int i = 1; i < 5000; ++i) wide += ",a_rather_long_column_name_" + std::to_string(i);
     CHECK(message_of([&] { train(wide + "\n"); }).find("more") != std::string::npos);
   }
 
+  TEST_CASE("read_csv: rows of other sets are read as the training rows were") {
+    const std::string text = "y,n,c\n1,2,x\n0,,y\n1,5,x\n";
+    const auto learned = learn(text, "y");
+    const TableLayout layout = train_channel({text}, asking({"y"})).layout;
+    ReadOptions options = asking({"y"});
+    options.known.emplace(KnownTable{learned->preprocessor, layout});
+    // Numbers alone, other columns' order, texts that are new.
+    const Table table = train_channel({"c,n,y\n7,3,0\n"}, options).rows;
+    REQUIRE(table.columns.size() == 2);
+    CHECK(texts_of(table.columns[0]) == Strings{"7"});
+    CHECK(table.columns[1].numbers == Doubles{3});
+    CHECK(table.targets.at(0).numbers == Doubles{0});
+    CHECK_THROWS_WITH_AS(train_channel({"c,n,y\nx,red,0\n"}, options),
+                         doctest::Contains("line 2, column 2 (\"n\"): expected a number, found"),
+                         UserError);
+    CHECK_THROWS_WITH_AS(train_channel({"c,n,y,z\nx,1,0,1\n"}, options),
+                         doctest::Contains("column 4: found the name \"z\", but the training rows "
+                                           "have no such column"),
+                         UserError);
+    CHECK_THROWS_WITH_AS(
+        train_channel({"c,y\nx,0\n"}, options),
+        doctest::Contains("the column \"n\" is missing, which the training rows have"), UserError);
+    options.header = Header::kNo;
+    CHECK(train_channel({"0,4,x\n"}, options).rows.columns.at(1).numbers == Doubles{4});
+    CHECK_THROWS_WITH_AS(train_channel({"0,4\n"}, options),
+                         doctest::Contains("found 2 columns, but the training rows have 3"),
+                         UserError);
+  }
+
   TEST_CASE("CsvReader: a row of predictions has the model's features and no target") {
-    const Table table = predict("1,2\n3,4\n", model_of(2));
+    const auto model = model_of(2);
+    const Table table = predict("1,2\n3,4\n", model->options);
     CHECK(table.features.floats == Floats{1, 2, 3, 4});
     CHECK(table.targets.empty());
     CHECK(table.row_shape == std::vector<std::size_t>{2});
-    PredictInputOptions image = model_of(4);
-    image.row_shape = {2, 2};
-    CHECK(predict("1,2,3,4\n", image).row_shape == std::vector<std::size_t>{2, 2});
   }
 
   TEST_CASE("CsvReader: prediction tells a label column from a wrong width") {
-    CHECK_THROWS_WITH_AS(predict("1,2,3\n", model_of(2)), doctest::Contains("--label_size 1"),
+    const auto model = model_of(2);
+    PredictInputOptions& options = model->options;
+    CHECK_THROWS_WITH_AS(predict("1,2,3\n", options), doctest::Contains("--label_size 1"),
                          UserError);
-    CHECK_THROWS_WITH_AS(predict("1,2,3,4\n", model_of(2)),
+    CHECK_THROWS_WITH_AS(predict("1,2,3,4\n", options),
                          doctest::Contains("a.csv, line 1: found 4 fields, expected 2"), UserError);
-    CHECK_THROWS_WITH_AS(predict("1,2\n1\n", model_of(2)),
-                         doctest::Contains("a.csv, line 2: found 1 fields, expected 2"), UserError);
-    PredictInputOptions options = model_of(2);
-    options.first_column_is_target = true;
+    CHECK_THROWS_WITH_AS(predict("1,2\n1\n", options),
+                         doctest::Contains("a.csv, line 2: found 1 field, expected 2"), UserError);
+    options.has_target = true;
     CHECK(predict("label,1,2\nx,3,4\n", options).features.floats == Floats{1, 2, 3, 4});
     CHECK_THROWS_WITH_AS(predict("1,2\n", options), doctest::Contains("expected 3: the label and"),
                          UserError);
   }
 
   TEST_CASE("CsvReader: prediction puts columns into the model's order by name") {
-    const PredictInputOptions options = model_of(2, {"a", "b"}, "y");
+    const auto model = model_of(2, {"a", "b"}, "y");
+    const PredictInputOptions& options = model->options;
     CHECK(predict("b,y,a\n1,?,2\n3,,4\n", options).features.floats == Floats{2, 1, 4, 3});
     CHECK(predict("a,b\n1,2\n", options).features.floats == Floats{1, 2});
     CHECK(predict("1,2\n", options).features.floats == Floats{1, 2});
@@ -393,13 +543,37 @@ TEST_SUITE("runtime/data") {
     CHECK(predict("z,b,w,a,y\n,1,-,2,?\n", several).features.floats == Floats{2, 1});
     CHECK_THROWS_WITH_AS(predict("a,b,w\n1,2,3\n", options), doctest::Contains("knows no column"),
                          UserError);
-    CHECK(predict("b,a\n1,2\n", options).feature_names == Strings{"a", "b"});
     // Names that are numbers make a header where they are the model's.
-    CHECK(predict("1,0\n5,6\n", model_of(2, {"0", "1"})).features.floats == Floats{6, 5});
+    const auto numbered = model_of(2, {"0", "1"});
+    CHECK(predict("1,0\n5,6\n", numbered->options).features.floats == Floats{6, 5});
+  }
+
+  TEST_CASE("CsvReader: rows without header stand as in the training file, target or not") {
+    const auto learned = learn("b,y,id,a\n1,0,u,x\n2,1,v,\n3,0,w,x\n", "y");
+    const Table plain = predict("5,q,z\n", learned->options);  // b, id, a
+    REQUIRE(plain.columns.size() == 2);
+    CHECK(texts_of(plain.columns[0]) == Strings{"z"});
+    CHECK(plain.columns[1].numbers == Doubles{5});
+    learned->options.has_target = true;
+    CHECK(predict("5,0,q,z\n", learned->options).columns[1].numbers == Doubles{5});
+    // Numbered columns know their places themselves.
+    const auto numbered = learn("1,x,7\n0,y,8\n1,x,9\n");
+    CHECK(predict("z,3\n", numbered->options).columns.at(1).numbers == Doubles{3});
+    numbered->options.has_target = true;
+    CHECK(predict("1,z,3\n", numbered->options).columns.at(1).numbers == Doubles{3});
+  }
+
+  TEST_CASE("CsvReader: a line of text is a header only where it can be no row") {
+    const auto learned = learn("y,a,b\n1,x,u\n0,y,v\n1,x,u\n0,y,v\n", "y");
+    CHECK(predict("x,v\ny,u\n", learned->options).rows() == 2);
+    CHECK(predict("b,a\nu,x\n", learned->options).rows() == 1);
+    CHECK_THROWS_WITH_AS(predict("a,c\nu,x\n", learned->options),
+                         doctest::Contains("knows no column \"c\""), UserError);
   }
 
   TEST_CASE("CsvReader: prediction names columns that are missing, unknown or double") {
-    const PredictInputOptions options = model_of(2, {"size", "age"}, "y");
+    const auto model = model_of(2, {"size", "age"}, "y");
+    const PredictInputOptions& options = model->options;
     CHECK_THROWS_WITH_AS(predict("size,y\n1,2\n", options),
                          doctest::Contains("the column \"age\" is missing"), UserError);
     CHECK_THROWS_WITH_AS(
@@ -414,6 +588,42 @@ TEST_SUITE("runtime/data") {
     CHECK_THROWS_WITH_AS(predict("size,age\n1,x\n", options),
                          doctest::Contains("line 2, column 2 (\"age\"): expected a number"),
                          UserError);
+    CHECK_THROWS_WITH_AS(predict("size,age\n1,\n", options),
+                         doctest::Contains("line 2, column 2 (\"age\"): expected a number, found "
+                                           "nothing, a missing value"),
+                         UserError);
+  }
+
+  TEST_CASE("CsvReader: a missing number gets the training rows' median") {
+    const auto learned = learn("y,a,b\n1,2,5\n0,4,6\n1,9,7\n", "y");
+    CHECK(learned->preprocessor.is_plain());
+    CHECK(predict("a,b\n,1\n3,NA\n", learned->options).features.floats == Floats{4, 1, 3, 6});
+  }
+
+  TEST_CASE("CsvReader: what a date or boolean can't hold is named by its place") {
+    const auto learned = learn(
+        "y,day,on\n1,2024-01-05,yes\n0,2024-02-06,no\n1,2023-03-07,yes\n0,2022-04-08,no\n", "y");
+    CHECK(predict("day,on\n2024-05-09,NO\n,\n", learned->options).rows() == 2);
+    CHECK_THROWS_WITH_AS(predict("day,on\n2024-05-09,no\n5/9/2024,no\n", learned->options),
+                         doctest::Contains("a.csv, line 3, column 1 (\"day\"): expected a date"),
+                         UserError);
+    CHECK_THROWS_WITH_AS(predict("day,on\n2024-05-09,maybe\n", learned->options),
+                         doctest::Contains("line 2, column 2 (\"on\"): expected"), UserError);
+  }
+
+  TEST_CASE("CsvReader: a blank line between rows is named, wherever blocks end") {
+    const auto model = model_of(2);
+    CHECK(predict("1,2\n3,4\n\n \n", model->options).rows() == 2);
+    for (const std::size_t rows : {1U, 100U, 262'143U, 262'144U, 262'145U, 300'000U}) {
+      CAPTURE(rows);
+      std::string text;
+      for (std::size_t i = 0; i < rows; ++i) text += "1,2\n";
+      CHECK_THROWS_WITH_AS(predict(text + "\n\n3,4\n", model->options),
+                           doctest::Contains(("a.csv, line " + std::to_string(rows + 1) +
+                                              ": the line is blank, but rows follow it")
+                                                 .c_str()),
+                           UserError);
+    }
   }
 }
 

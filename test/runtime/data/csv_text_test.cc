@@ -1,0 +1,98 @@
+#include "runtime/data/csv_text.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "model/error.h"
+
+namespace mlp {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// All records of `text`, by its blocks.
+std::vector<Strings> records_of(const std::string& text, std::size_t count = 2) {
+  CsvText reader(memory_source("a.csv", text), ',');
+  std::vector<Strings> records;
+  std::vector<std::string_view> blocks;
+  while (!(blocks = reader.next(count, 1)).empty()) {
+    for (const std::string_view block : blocks) {
+      const char* p = block.data();
+      const char* const last = p + block.size();
+      while (p != last) {
+        Strings record;
+        for (CsvField& field : take_record(p, last, ',')) record.push_back(std::move(field.text));
+        records.push_back(std::move(record));
+      }
+    }
+  }
+  return records;
+}
+
+}  // namespace
+
+TEST_SUITE("runtime/data") {
+  TEST_CASE("CsvText: records of all lengths stay whole, whatever is in their quotes") {
+    std::string text;
+    std::vector<Strings> expected;
+    const Strings ends = {"\n", "\r\n", "\r"};
+    for (std::size_t i = 0; text.size() < 5'000'000; ++i) {
+      const std::string word(i * 97 % 3000 + 1, static_cast<char>('a' + i % 26));
+      expected.push_back({word, "q\"" + word + ",\r\n\n\"", " x", "in\"side"});
+      text += word + ",\"q\"\"" + word + ",\r\n\n\"\"\" ,\" x\", in\"side " + ends[i % 3];
+    }
+    expected.push_back({std::string(2'500'000, 'z')});
+    text += expected.back()[0];
+    CHECK(records_of(text, 1) == expected);
+    CHECK(records_of(text, 3) == expected);
+  }
+
+  TEST_CASE("CsvText: compressed and binary files are told by their first bytes") {
+    struct Case {
+      const char* name;
+      std::string bytes;
+      const char* words;
+    };
+    for (const Case& c :
+         {Case{"bzip2", "BZh9", "compressed by bzip2"},
+          Case{"xz", std::string("\xFD") + "7zXZ", "compressed by xz. Compress it by gzip or zstd"},
+          Case{"zip", "PK\x03\x04xx", ".npz"}, Case{"npy", "\x93NUMPY", ".npy"},
+          Case{"utf-16", std::string("\xFF\xFE") + "1", "UTF-16"},
+          Case{"utf-16be", std::string("\xFE\xFF") + "1", "UTF-16"}}) {
+      CAPTURE(c.name);
+      CHECK_THROWS_WITH_AS(records_of(c.bytes), doctest::Contains(c.words), UserError);
+    }
+  }
+
+  TEST_CASE("CsvText: a record without end is refused before it fills the memory") {
+    const std::string open = "1,2\n3,\"" + std::string(200 << 20, '1');
+    CsvText text(memory_source("a.csv", open), ',');
+    CHECK_THROWS_WITH_AS(text.next(1, 7),
+                         doctest::Contains("a.csv, line 7: a row that begins in this line or"),
+                         UserError);
+  }
+
+  TEST_CASE("CsvText: line ends of all kinds count as one each") {
+    CHECK(count_lines("") == 0);
+    CHECK(count_lines("a\nb\r\nc\rd") == 3);
+    CHECK(count_lines("\r\r\n\n\r") == 4);
+  }
+
+  TEST_CASE("CsvText: the delimiter is what parts the first records alike") {
+    struct Case {
+      const char* text;
+      char delimiter;
+    };
+    for (const Case& c :
+         {Case{"a,b\n1,2\n", ','}, Case{"a;b\n1,5;2,5\n", ';'}, Case{"a\tb\n1 2\t3\n", '\t'},
+          Case{"a|b,c|d\n1|2|3\n", '|'}, Case{"\"a;b;c\",d\n1,2\n", ','}, Case{"a\n1\n", ','},
+          Case{"", ','}, Case{"a;b;c\n1;2\n", ';'}, Case{"x;y\n1;2\n3;4,5,6,7", ';'}}) {
+      CAPTURE(c.text);
+      CHECK(find_delimiter(c.text) == c.delimiter);
+    }
+  }
+}
+
+}  // namespace mlp
