@@ -24,8 +24,8 @@ RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DMLP_STATIC_LIBRAR
 RUN mkdir /third-party \
  && cd /usr/share/doc \
  && cp --parents libhdf5-dev/copyright libaec-dev/copyright zlib1g-dev/copyright libminizip-dev/copyright \
-      libdeflate-dev/copyright libcxxopts-dev/copyright nlohmann-json3-dev/copyright libspdlog-dev/copyright \
-      libfmt-dev/copyright -t /third-party
+      libdeflate-dev/copyright libzstd-dev/copyright libcxxopts-dev/copyright nlohmann-json3-dev/copyright \
+      libspdlog-dev/copyright libfmt-dev/copyright -t /third-party
 
 # Runs the tests on the image's own Debian, compiler and libraries.
 FROM build AS test

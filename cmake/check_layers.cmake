@@ -24,7 +24,8 @@ set(homes
     "(oneapi/)?dnnl[._/a-z]*" "model/kernels/"
     "(hdf5/serial/)?(hdf5|H5)[A-Za-z_0-9]*\\.h" "model/hdf5_file\\.cc$"
     "cxxopts" "entrypoint/"
-    "((minizip/)?(unzip|zip|ioapi)|libdeflate|zlib)\\.h" "runtime/data/zip_archive\\.(h|cc)$"
+    "((minizip/)?(unzip|zip|ioapi)|libdeflate)\\.h" "runtime/data/zip_archive\\.(h|cc)$"
+    "(zlib|zstd[a-z_]*)\\.h" "runtime/data/compression\\.cc$"
     "spdlog/" "(runtime|entrypoint)/")
 
 set(violations "")

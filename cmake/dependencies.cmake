@@ -32,6 +32,8 @@ if(MLP_STATIC_LIBRARIES)
 endif()
 
 mlp_find_library(libdeflate libdeflate libdeflate.a)
+mlp_find_library(zlib zlib libz.a)
+mlp_find_library(zstd libzstd libzstd.a)
 mlp_find_library(minizip minizip libminizip.a -l:libz.a)
 mlp_find_library(hdf5 hdf5-serial libhdf5.a mlp_hdf5_without_network -l:libsz.a -l:libaec.a -l:libz.a dl m)
 

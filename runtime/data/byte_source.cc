@@ -6,9 +6,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <exception>
+#include <mutex>
 #include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "model/error.h"
 
@@ -61,6 +68,104 @@ class MemorySource final : public ByteSource {
   std::size_t position_ = 0;
 };
 
+// A ring of pieces: the thread fills those that are free, read() empties those that are full, and
+// which are which is all that they share.
+class ReadAheadSource final : public ByteSource {
+ public:
+  explicit ReadAheadSource(std::unique_ptr<ByteSource> source)
+      : ByteSource(source->name()), source_(std::move(source)) {
+    for (Piece& piece : pieces_) piece.bytes.resize(kPieceBytes);
+    thread_ = std::thread([this] { fill_pieces(); });
+  }
+
+  ~ReadAheadSource() override {
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopped_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  std::size_t read(void* buffer, std::size_t size) override {
+    std::size_t done = 0;
+    while (done < size && wait_for_piece()) {
+      Piece& piece = pieces_[given_ % kPieces];
+      const std::size_t count = std::min(size - done, piece.size - position_);
+      std::memcpy(static_cast<char*>(buffer) + done, piece.bytes.data() + position_, count);
+      done += count;
+      position_ += count;
+      if (position_ == piece.size) release_piece();
+    }
+    return done;
+  }
+
+ private:
+  static constexpr std::size_t kPieceBytes = 1 << 20;
+  static constexpr std::size_t kPieces = 3;
+
+  struct Piece {
+    std::vector<char> bytes;
+    std::size_t size = 0;  // of what it holds
+  };
+
+  // The thread's whole work.
+  void fill_pieces() {
+    std::exception_ptr error;
+    try {
+      for (bool goes_on = true; goes_on;) {
+        {
+          std::unique_lock lock(mutex_);
+          changed_.wait(lock, [this] { return is_stopped_ || filled_ - given_ < kPieces; });
+          if (is_stopped_) return;
+        }
+        Piece& piece = pieces_[filled_ % kPieces];
+        piece.size = source_->read(piece.bytes.data(), piece.bytes.size());
+        goes_on = piece.size == piece.bytes.size();
+        if (piece.size == 0) break;
+        const std::lock_guard lock(mutex_);
+        ++filled_;
+        changed_.notify_all();
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    is_ended_ = true;
+    error_ = error;
+    changed_.notify_all();
+  }
+
+  // False where the source has ended.
+  bool wait_for_piece() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return is_ended_ || filled_ > given_; });
+    if (filled_ > given_) return true;
+    if (error_) std::rethrow_exception(error_);
+    return false;
+  }
+
+  void release_piece() {
+    position_ = 0;
+    const std::lock_guard lock(mutex_);
+    ++given_;
+    changed_.notify_all();
+  }
+
+  std::unique_ptr<ByteSource> source_;
+  std::array<Piece, kPieces> pieces_;
+  std::size_t position_ = 0;  // in the piece that read() is at
+
+  std::mutex mutex_;  // guards what follows; each count has one thread that changes it
+  std::condition_variable changed_;
+  std::size_t filled_ = 0;  // pieces so far
+  std::size_t given_ = 0;   // likewise, to the last byte
+  bool is_ended_ = false;
+  bool is_stopped_ = false;
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
 }  // namespace
 
 File::File(const std::filesystem::path& path, std::string name)
@@ -100,6 +205,10 @@ std::unique_ptr<ByteSource> file_source(const std::filesystem::path& path, std::
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::string bytes) {
   return std::make_unique<MemorySource>(std::move(name), std::move(bytes));
+}
+
+std::unique_ptr<ByteSource> read_ahead(std::unique_ptr<ByteSource> source) {
+  return std::make_unique<ReadAheadSource>(std::move(source));
 }
 
 }  // namespace mlp

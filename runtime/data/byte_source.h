@@ -56,4 +56,8 @@ std::unique_ptr<ByteSource> file_source(const std::filesystem::path& path, std::
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::string bytes);
 
+// The bytes of `source`, which a thread of its own reads up to 3 MiB ahead. What the source throws,
+// read() throws when the bytes before have been given.
+std::unique_ptr<ByteSource> read_ahead(std::unique_ptr<ByteSource> source);
+
 }  // namespace mlp

@@ -7,6 +7,7 @@
 
 #include "model/error.h"
 #include "runtime/data/array_bundle.h"
+#include "runtime/data/compression.h"
 #include "runtime/data/csv_reader.h"
 #include "runtime/data/file_format.h"
 #include "runtime/data/read_channel.h"
@@ -71,9 +72,10 @@ std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
                     "or .npz file.",
                     name));
   }
-  const FileFormat format = file_format(file, ContentKind::kAny, true);
+  const FileFormat format = record_format(file);
   if (format == FileFormat::kCsv) {
-    return std::make_unique<CsvReader>([file, name] { return file_source(file, name); }, options);
+    return std::make_unique<CsvReader>(
+        [file, name] { return decompressed(file_source(file, name)); }, options);
   }
   if (format == FileFormat::kOther) {
     throw UserError(fmt::format(

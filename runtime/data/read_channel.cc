@@ -12,6 +12,7 @@
 
 #include "model/error.h"
 #include "runtime/data/array_bundle.h"
+#include "runtime/data/compression.h"
 #include "runtime/data/csv_reader.h"
 #include "runtime/data/file_format.h"
 #include "runtime/data/wording.h"
@@ -110,7 +111,8 @@ std::vector<ChannelFile> find_files(const fs::path& channel, ContentKind kind,
   std::vector<std::string> ignored;
   for (ChannelFile& file : found) {
     if (file.format == FileFormat::kOther) {
-      ignored.push_back(shortened_path(file.relative.string()));
+      ignored.push_back(
+          shortened_path((file.relative.empty() ? file.path : file.relative).string()));
     } else {
       files.push_back(std::move(file));
     }
@@ -359,7 +361,7 @@ ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
   if (files[0].format == FileFormat::kCsv) {
     std::vector<CsvOpener> openers;
     for (const ChannelFile& file : files)
-      openers.push_back([file] { return file_source(file.path, file.name); });
+      openers.push_back([file] { return decompressed(file_source(file.path, file.name)); });
     result = read_csv(std::move(openers), options);
   } else {
     result = read_arrays(path, files, role, options);

@@ -24,6 +24,7 @@ file(WRITE "${SCRATCH}/model/kernels/dense.cc" "#include <dnnl.hpp>\n#include \"
 file(WRITE "${SCRATCH}/model/hdf5_file.cc" "#include <hdf5.h>\n#include \"model/kernels/dense.h\"\n")
 file(WRITE "${SCRATCH}/runtime/system/files.cc" "#include <string>\n#include \"model/error.h\"\n")
 file(WRITE "${SCRATCH}/runtime/data/zip_archive.cc" "#include <libdeflate.h>\n#include <unzip.h>\n")
+file(WRITE "${SCRATCH}/runtime/data/compression.cc" "#include <zlib.h>\n#include <zstd.h>\n")
 file(WRITE "${SCRATCH}/runtime/training/trainer.cc" "#include <spdlog/spdlog.h>\n#include \"runtime/data/a.h\"\n")
 file(WRITE "${SCRATCH}/entrypoint/main.cc" "#include <cxxopts.hpp>\n#include \"runtime/sagemaker/a.h\"\n")
 check(passes)
@@ -32,7 +33,7 @@ file(WRITE "${SCRATCH}/model/kernels/bad.cc" "\n#include \"model/error.h\"\n")
 file(WRITE "${SCRATCH}/model/bad.cc" "#include \"runtime/data/a.h\"\n  #  include <spdlog/spdlog.h>\n#include <oneapi/dnnl/dnnl.h>\n")
 file(WRITE "${SCRATCH}/model/bad.h" "int a[] = {1; 2};\n\n#include <hdf5.h>\n#include \"error.h\"\n")
 file(WRITE "${SCRATCH}/runtime/sagemaker/bad.h" "#include \"model/matrix.h\"\n")
-file(WRITE "${SCRATCH}/runtime/data/bad.cc" "#include <zip.h>\n#include \"runtime/training/trainer.h\"\n")
+file(WRITE "${SCRATCH}/runtime/data/bad.cc" "#include <zip.h>\n#include \"runtime/training/trainer.h\"\n#include <zstd.h>\n")
 file(WRITE "${SCRATCH}/runtime/training/bad.cc" "#include \"runtime/sagemaker/a.h\"\n#include <cxxopts.hpp>\n")
 file(WRITE "${SCRATCH}/runtime/other/bad.cc" "int a;\n")
 check(fails
@@ -45,6 +46,7 @@ check(fails
       "runtime/sagemaker/bad.h:1: must not include model/matrix.h"
       "runtime/data/bad.cc:1: must not include zip.h"
       "runtime/data/bad.cc:2: must not include runtime/training/trainer.h"
+      "runtime/data/bad.cc:3: must not include zstd.h"
       "runtime/training/bad.cc:1: must not include runtime/sagemaker/a.h"
       "runtime/training/bad.cc:2: must not include cxxopts.hpp"
       "runtime/other/bad.cc:1: this folder has no entry")

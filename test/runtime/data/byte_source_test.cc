@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <cstring>
+#include <memory>
 #include <string>
 
 #include "model/error.h"
@@ -25,6 +28,69 @@ TEST_SUITE("runtime/data") {
       CHECK(buffer.substr(0, 2) == "89");
       CHECK(source->read(buffer.data(), 4) == 0);
     }
+  }
+
+  TEST_CASE("read_ahead: gives the source's bytes, in pieces of any size") {
+    for (const std::size_t size : {0UL, 1UL, 1UL << 20, (3UL << 20) + 1, 10UL << 20}) {
+      std::string bytes(size, '\0');
+      for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 7 + i / 251);
+      for (const std::size_t piece : {100'003UL, 1UL << 20, 20UL << 20}) {
+        CAPTURE(size);
+        CAPTURE(piece);
+        const auto source = read_ahead(memory_source("a.txt", bytes));
+        CHECK(source->name() == "a.txt");
+        std::string read(size + piece, '\0');
+        std::size_t done = 0;
+        std::size_t count = piece;
+        for (; count == piece; done += count) count = source->read(read.data() + done, piece);
+        read.resize(done);
+        CHECK(read == bytes);
+        CHECK(source->read(read.data(), 1) == 0);
+      }
+    }
+  }
+
+  TEST_CASE("read_ahead: an error of the source comes behind the bytes before it, each time") {
+    class Broken final : public ByteSource {
+     public:
+      Broken() : ByteSource("broken") {}
+      std::size_t read(void* buffer, std::size_t size) override {
+        if (pieces_++ == 5) throw UserError("out of bytes");
+        std::memset(buffer, 'x', size);
+        return size;
+      }
+
+     private:
+      int pieces_ = 0;
+    };
+    const auto source = read_ahead(std::make_unique<Broken>());
+    std::string piece(1 << 20, '\0');
+    for (int i = 0; i < 5; ++i) CHECK(source->read(piece.data(), piece.size()) == piece.size());
+    for (int i = 0; i < 2; ++i) {
+      CHECK_THROWS_WITH_AS(source->read(piece.data(), 1), "out of bytes", UserError);
+    }
+  }
+
+  TEST_CASE("read_ahead: may be dropped before its end, and reads no further than it may") {
+    class Endless final : public ByteSource {
+     public:
+      explicit Endless(std::atomic<std::size_t>& total) : ByteSource("endless"), total_(total) {}
+      std::size_t read(void* buffer, std::size_t size) override {
+        std::memset(buffer, 'x', size);
+        total_ += size;
+        return size;
+      }
+
+     private:
+      std::atomic<std::size_t>& total_;
+    };
+    std::atomic<std::size_t> total = 0;
+    for (int i = 0; i < 20; ++i) {
+      const auto source = read_ahead(std::make_unique<Endless>(total));
+      char byte = 0;
+      if (i % 2 == 0) CHECK(source->read(&byte, 1) == 1);
+    }
+    CHECK(total <= 20 * (3 << 20));
   }
 
   TEST_CASE("File: reads at any place and knows its size") {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/error.h"
+#include "test/runtime/data/made_files.h"
 #include "test/support/temp_directory.h"
 
 namespace mlp {
@@ -74,14 +75,51 @@ TEST_SUITE("runtime/data") {
              Case{"a.csv", "1,2", kArrays, npz_format, other},
              Case{"a.npz", zip, kCsv, csv_format, other},
              Case{"a.csv.gz", "\x1F\x8B", kAny, csv_format, csv_format},
+             Case{"a.CSV.Zst", "", kAny, csv_format, csv_format},
+             Case{"a.csv.bz2", "BZh9", kAny, csv_format, csv_format},
+             Case{"part-0.gz", test::gzip("1,2\n"), kAny, csv_format, csv_format},
+             Case{"part-0", test::zstd("1,2\n"), kAny, csv_format, csv_format},
+             Case{"LICENSE.gz", test::gzip("Some License\n"), kAny, csv_format, other},
+             Case{"backup.tar.gz", test::gzip("1,2\n"), kAny, csv_format, other},
+             Case{"a.txt.gz", "\x1F\x8B", kCsv, csv_format, csv_format},
+             Case{"a.npz.gz", test::gzip(zip), kAny, other, other},
+             Case{"array", test::gzip(array), kAny, other, other},
+             Case{"a.json", "{}", kCsv, csv_format, other},
+             Case{"json", "{}", kAny, csv_format, other},
              Case{"records", "\x0A\x23\xD7\xCE", kAny, other, other},
-             Case{"a.json", "{}", kAny, csv_format, other},
+             Case{"a.json", "{}", kAny, other, other},
          }) {
       CAPTURE(c.name);
       CAPTURE(c.kind);
       const auto path = folder.write(c.name, c.bytes);
       CHECK(file_format(path, c.kind, true) == c.alone);
       CHECK(file_format(path, c.kind, false) == c.in_folder);
+    }
+  }
+
+  TEST_CASE("record_format: JSON by its suffix or its first character, else as a file alone") {
+    struct Case {
+      const char* name;
+      std::string bytes;
+      FileFormat format;
+    };
+    const test::TempDirectory folder;
+    for (const Case& c : {
+             Case{"a.json", "", FileFormat::kJson},
+             Case{"a.JSONL", "", FileFormat::kJson},
+             Case{"a.ndjson.gz", "", FileFormat::kJson},
+             Case{"a", "[1, 2]", FileFormat::kJson},
+             Case{"b.txt", " \r\n{\"a\": 1}", FileFormat::kJson},
+             Case{"c", test::gzip("{}"), FileFormat::kJson},
+             Case{"a.csv", "{}", FileFormat::kCsv},
+             Case{"d", "1,2", FileFormat::kCsv},
+             Case{"e", "", FileFormat::kCsv},
+             Case{"a.npz", "{}", FileFormat::kNpz},
+             Case{"f", "\x93NUMPY", FileFormat::kNpy},
+             Case{"g", "PAR1", FileFormat::kOther},
+         }) {
+      CAPTURE(c.name);
+      CHECK(record_format(folder.write(c.name, c.bytes)) == c.format);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <libdeflate.h>
+#include <zstd.h>
 
 #include <memory>
 #include <stdexcept>
@@ -71,6 +72,29 @@ std::string zip(const std::vector<MadeMember>& members) {
                           little_endian(members.size(), 2) + little_endian(directory.size(), 4) +
                           little_endian(archive.size(), 4) + little_endian(0, 2);
   return archive + directory + end;
+}
+
+std::string gzip(const std::string& bytes) {
+  libdeflate_compressor* const compressor = libdeflate_alloc_compressor(6);
+  std::string result(libdeflate_gzip_compress_bound(compressor, bytes.size()), '\0');
+  const std::size_t size = libdeflate_gzip_compress(compressor, bytes.data(), bytes.size(),
+                                                    result.data(), result.size());
+  libdeflate_free_compressor(compressor);
+  if (size == 0) throw std::runtime_error("gzip");
+  result.resize(size);
+  return result;
+}
+
+std::string zstd(const std::string& bytes) {
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+  std::string result(ZSTD_compressBound(bytes.size()), '\0');
+  const std::size_t size =
+      ZSTD_compress2(context, result.data(), result.size(), bytes.data(), bytes.size());
+  ZSTD_freeCCtx(context);
+  if (ZSTD_isError(size) != 0) throw std::runtime_error("zstd");
+  result.resize(size);
+  return result;
 }
 
 }  // namespace mlp::test

@@ -37,4 +37,8 @@ struct MadeMember {
 // A zip file of these members, written by hand, so that it can lie.
 std::string zip(const std::vector<MadeMember>& members);
 
+// Compressed by the libraries, with checksums: one gzip member, one zstd frame.
+std::string gzip(const std::string& bytes);
+std::string zstd(const std::string& bytes);
+
 }  // namespace mlp::test

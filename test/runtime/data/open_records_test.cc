@@ -41,7 +41,9 @@ TEST_SUITE("runtime/data") {
                                            {.name = "y_test.npy", .bytes = array}});
     for (const auto& file :
          {folder.write("a.csv", "1,2\n3,4\n5,6\n"), folder.write("csv", "1,2\n3,4\n5,6\n"),
-          folder.write("a.npy", array), folder.write("npy", array), folder.write("a.npz", archive),
+          folder.write("b.csv.gz", test::gzip("1,2\n3,4\n5,6\n")),
+          folder.write("zstd", test::zstd("1,2\n3,4\n5,6\n")), folder.write("a.npy", array),
+          folder.write("npy", array), folder.write("a.npz", archive),
           folder.write("npz", archive)}) {
       CAPTURE(file.string());
       const Table table = read_all(file, model_of({2}));

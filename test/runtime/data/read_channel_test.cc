@@ -94,6 +94,22 @@ TEST_SUITE("runtime/data") {
     CHECK_FALSE(channel.test);
   }
 
+  TEST_CASE("read_channel: compressed files are read beside plain ones") {
+    const TempDirectory folder;
+    folder.write("a.csv.gz", test::gzip("1,10\n"));
+    folder.write("b.csv", "2,20\n");
+    folder.write("c.csv.zst", test::zstd("3,30\n"));
+    folder.write("d", test::gzip("4,40\n"));
+    folder.write("e.npz.gz", test::gzip("PK"));
+    const ChannelRows channel = read(folder.path());
+    CHECK(channel.rows.targets.at(0).numbers == Doubles{1, 2, 3, 4});
+    CHECK(channel.rows.features.floats == std::vector<float>{10, 20, 30, 40});
+    REQUIRE(channel.notes.size() == 1);
+    has(channel.notes[0], "\"e.npz.gz\"");
+    folder.write("f.csv.gz", test::gzip("5,50\n").substr(0, 12));
+    has(message_of(folder.path()), (folder / "f.csv.gz").string() + ": the gzip data is cut short");
+  }
+
   TEST_CASE("read_channel: header, target and weight column reach the reader") {
     const TempDirectory folder;
     folder.write("a.csv", "a,b,c\n1,10,3\n");
@@ -120,7 +136,8 @@ TEST_SUITE("runtime/data") {
     CHECK_THROWS_WITH_AS(read(folder / "train", ChannelRole::kTraining, "text/libsvm"),
                          doctest::Contains("not supported yet"), UserError);
     has(message_of(folder.write("r", "\x0A\x23\xD7\xCE")), "no file that can be read");
-    has(message_of(folder.write("z", "\x1F\x8B\x08 and more")), "compressed by gzip");
+    has(message_of(folder.write("a.json", "[1, 2]")), "found \"" + (folder / "a.json").string());
+    CHECK(read(folder.write("z", test::gzip("1,2\n"))).rows.targets.at(0).numbers == Doubles{1});
   }
 
   TEST_CASE("read_channel: files of other kinds are ignored with one note") {
