@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <system_error>
+#include <unordered_set>
 
 #include "model/error.h"
+#include "model/wording.h"
 #include "runtime/system/files.h"
 
 namespace mlp {
@@ -23,19 +26,29 @@ void write_columns_file(const std::filesystem::path& model_dir,
   write_file(path, Json({{"columns", columns}}).dump(2) + "\n");
 }
 
-std::vector<std::string> read_columns_file(const std::filesystem::path& model_dir) {
+std::vector<std::string> read_columns_file(const std::filesystem::path& model_dir,
+                                           const Preprocessor& preprocessor) {
   const std::filesystem::path path = model_dir / kColumnsFile;
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) return {};
+  if (!preprocessor.named() || !std::filesystem::exists(path, error)) return {};
+  const auto fail = [&path](std::string_view what) {
+    throw UserError(fmt::format(
+        "{} {}. Expected the names of the training file's columns in their order: take it from "
+        "where model.h5 is from, or remove it; then rows to predict need a header.",
+        shortened_path(path.string()), what));
+  };
+  std::vector<std::string> columns;
   try {
-    return Json::parse(read_file(path)).at("columns").get<std::vector<std::string>>();
+    columns = Json::parse(read_file(path)).at("columns").get<std::vector<std::string>>();
   } catch (const Json::exception&) {
-    throw UserError(
-        fmt::format("{} is damaged: expected an object with the names of the training file's "
-                    "columns. Take it from where model.h5 is from, or remove it: then rows to "
-                    "predict need a header.",
-                    shortened_path(path.string())));
+    fail("is damaged");
   }
+  const std::unordered_set<std::string_view> found(columns.begin(), columns.end());
+  for (const InputColumn& column : preprocessor.columns()) {
+    if (found.contains(column.name)) continue;
+    fail(fmt::format("lacks the column {} of model.h5", in_quotes(column.name)));
+  }
+  return columns;
 }
 
 }  // namespace mlp

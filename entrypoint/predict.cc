@@ -103,9 +103,10 @@ std::size_t choice(const CommandLine& line, const std::string& option,
   const std::string value = line.option(option).value_or(words[0]);
   const auto found = std::find(words.begin(), words.end(), value);
   if (found == words.end()) {
-    throw UsageError(fmt::format("mlp predict: --{} is {}, but must be one of {}. Correct it, or "
-                                 "leave it out.",
-                                 option, in_quotes(value), fmt::join(words, ", ")));
+    throw UsageError(
+        fmt::format("mlp predict: --{} is {}, but must be one of {}. Correct it, or "
+                    "leave it out.",
+                    option, in_quotes(value), fmt::join(words, ", ")));
   }
   return static_cast<std::size_t>(found - words.begin());
 }
@@ -116,7 +117,7 @@ PredictInputOptions input_options(const CommandLine& line, const Artifact& artif
   PredictInputOptions options;
   options.row_shape = artifact.schema.row_shape;
   options.preprocessor = &predictor.preprocessor();
-  options.file_columns = read_columns_file(model_dir);
+  options.file_columns = read_columns_file(model_dir, predictor.preprocessor());
   options.target_names = artifact.schema.target_names;
   options.weight_name = artifact.schema.weight_name;
   if (artifact.missing_values) options.missing_values = MissingValues(*artifact.missing_values);

@@ -54,10 +54,10 @@ struct FeatureView {
 struct Features {
   FeatureType type = FeatureType::kFloat32;
   std::size_t width = 0;
-  CodedLayout layout = {};
   std::vector<float> floats;
   std::vector<std::uint8_t> bytes;
-  std::vector<std::uint32_t> words;
+  std::vector<std::uint32_t> words = {};
+  CodedLayout layout = {};  // of kCoded rows
 
   std::size_t rows() const {
     if (width == 0) return 0;

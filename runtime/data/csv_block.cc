@@ -95,7 +95,10 @@ class BlockReader {
           break;
       }
       // A row of another length explains more than the odd field in it.
-      if (!good) return is_ragged() ? fail(Kind::kRagged) : false;
+      if (!good) {
+        const bool is_open = piece_.problem.kind == Kind::kOpenQuote;
+        return !is_open && is_ragged() ? fail(Kind::kRagged) : false;
+      }
       const bool ends = p_ == last_ || is_line_end(*p_);
       if (ends != (column + 1 == columns)) return fail(Kind::kRagged);
       if (!ends) ++p_;

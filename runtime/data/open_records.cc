@@ -81,6 +81,12 @@ std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
     throw UserError(fmt::format(
         "{}: the file's format is not supported yet. Expected CSV, .npy or .npz.", name));
   }
+  if (!options.preprocessor->is_plain()) {
+    throw UserError(
+        fmt::format("{}: the model was trained on a table with columns of text, dates or gaps, "
+                    "which an array can't hold. Give the rows as CSV, or as JSON records.",
+                    name));
+  }
   std::shared_ptr<const ArrayFile> array;
   if (format == FileFormat::kNpz) {
     array = choose_array(open_npz(file, name), options.array);

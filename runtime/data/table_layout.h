@@ -14,10 +14,10 @@ enum class Header { kAuto, kYes, kNo };
 // Which column of a table is what, as the user says it: by the header's names, or by numbers from 1
 // (from -1 backwards) in files without header.
 struct ColumnChoice {
-  std::vector<std::string> targets;   // empty: the first column of files without header
-  std::string weight;                 // empty: none
-  std::vector<std::string> features;  // empty: all others
-  std::vector<std::string> ignored;   // besides
+  std::vector<std::string> targets = {};   // empty: the first column of files without header
+  std::string weight = {};                 // empty: none
+  std::vector<std::string> features = {};  // empty: all others
+  std::vector<std::string> ignored = {};   // besides
 };
 
 // Which column of a table is what, in the table's own words: the names in its header, or "1", "2",

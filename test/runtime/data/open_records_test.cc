@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,11 @@ using test::npy;
 using test::TempDirectory;
 
 PredictInputOptions model_of(Shape row_shape, std::string array = "") {
+  static std::deque<Preprocessor> preprocessors;  // which have to outlive their readers
+  std::size_t width = 1;
+  for (const std::size_t extent : row_shape) width *= extent;
   PredictInputOptions options;
+  options.preprocessor = &preprocessors.emplace_back(Preprocessor::plain({}, width));
   options.row_shape = std::move(row_shape);
   options.array = std::move(array);
   return options;
@@ -114,6 +119,22 @@ TEST_SUITE("runtime/data") {
         open_records(folder.write("t.npy", npy("<U1", "(1, 1)", std::string(4, 'a'))),
                      model_of({1})),
         doctest::Contains("Text categories are not supported yet"), UserError);
+  }
+
+  TEST_CASE("open_records: an array can't stand for a table with text or gaps") {
+    const TempDirectory folder;
+    Column column;
+    column.name = "a";
+    column.is_text = true;
+    for (const char* text : {"x", "y", "x"}) column.codes.push_back(column.texts.add(text));
+    std::vector<std::string> notes;
+    const Preprocessor preprocessor =
+        Preprocessor::fit(std::vector{column}, std::vector<std::uint32_t>{0, 1, 2}, {}, notes);
+    PredictInputOptions options = model_of({2});
+    options.preprocessor = &preprocessor;
+    const auto file = folder.write("a.npy", npy("<f4", "(1, 2)", bytes_of<float>({1, 0})));
+    CHECK_THROWS_WITH_AS(open_records(file, options),
+                         doctest::Contains("a.npy: the model was trained on a table"), UserError);
   }
 
   TEST_CASE("open_records: NaN and a wrong checksum are found while rows stream") {

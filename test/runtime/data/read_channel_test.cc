@@ -114,8 +114,8 @@ TEST_SUITE("runtime/data") {
     const TempDirectory folder;
     folder.write("a.csv", "a,b,c\n1,10,3\n");
     ReadOptions options;
-    options.targets = {"b"};
-    options.weight_column = "c";
+    options.choice.targets = {"b"};
+    options.choice.weight = "c";
     const ChannelRows channel = read_channel(folder.path(), ChannelRole::kTraining, options);
     CHECK(channel.rows.targets.at(0).numbers == Doubles{10});
     CHECK(channel.rows.weights == std::vector<float>{3});
@@ -333,7 +333,7 @@ TEST_SUITE("runtime/data") {
     const TempDirectory folder;
     folder.write("a.npz", npz({{"x", pixels(1)}, {"y", labels(1)}}));
     ReadOptions options;
-    options.weight_column = "weight";
+    options.choice.weight = "weight";
     CHECK_THROWS_WITH_AS(read_channel(folder.path(), ChannelRole::kTraining, options),
                          doctest::Contains("weight_column is \"weight\", but the channel holds "
                                            "arrays, which have no named columns. Save the weights "
