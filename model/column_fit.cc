@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/error.h"
+#include "model/quantile.h"
 #include "model/wording.h"
 
 namespace mlp {
@@ -197,7 +198,7 @@ void fit_number(const Column& column, std::span<const std::uint32_t> rows, Colum
     fit.left_out = LeftOut::kOneValue;
     return;
   }
-  fit.column.fill = median(values);
+  fit.column.fill = median(std::span<const double>(values));
 }
 
 void fit_boolean(const Column& column, const TextCounts& all, const TextCounts& training,
@@ -246,7 +247,7 @@ void fit_date(const Column& column, std::span<const std::uint32_t> rows, const T
   for (const std::uint32_t row : rows) {
     if (column.codes[row] != kMissing) years.push_back(year_of[column.codes[row]]);
   }
-  input.fill = median(years);
+  input.fill = median(std::span<const double>(years));
   years.clear();
   for (const std::uint32_t row : rows)
     years.push_back(column.codes[row] == kMissing ? input.fill : year_of[column.codes[row]]);

@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "model/quantile.h"
+
 namespace mlp {
 namespace {
 
@@ -29,17 +31,6 @@ constexpr std::size_t kMostQuantiles = 1000;
 constexpr double kBounds = 1e-7;
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-
-// The value below which the share `q` of ascending values lies: NumPy's percentile, with linear
-// interpolation from the nearer of two neighbours.
-double sorted_quantile(std::span<const double> sorted, double q) {
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = std::min(static_cast<std::size_t>(place), sorted.size() - 1);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  const double share = place - static_cast<double>(below);
-  const double step = sorted[above] - sorted[below];
-  return share < 0.5 ? sorted[below] + step * share : sorted[above] - step * (1 - share);
-}
 
 // The mean of `values`, and their standard deviation; 1 where rounding alone may make the
 // difference to 0, by the bound of scikit-learn's _is_constant_feature().
@@ -87,13 +78,6 @@ std::optional<Scaling> find_scaling(std::string_view name) {
   return std::nullopt;
 }
 
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*std::max_element(values.begin(), middle) + *middle) / 2;
-}
-
 NumberScaler NumberScaler::fit(Scaling scaling, std::vector<double> values) {
   if (values.empty()) throw std::logic_error("NumberScaler::fit");
   NumberScaler scaler;
@@ -105,22 +89,27 @@ NumberScaler NumberScaler::fit(Scaling scaling, std::vector<double> values) {
       std::tie(scaler.center_, scaler.scale_) = mean_and_deviation(values);
       break;
     case Scaling::kRobust: {
-      std::sort(values.begin(), values.end());
-      scaler.center_ = sorted_quantile(values, 0.5);
-      scaler.scale_ = sorted_quantile(values, 0.75) - sorted_quantile(values, 0.25);
+      const std::span<const double> all(values);
+      scaler.center_ = median(all);
+      scaler.scale_ = quantile(all, 0.75) - quantile(all, 0.25);
       if (scaler.scale_ < 10 * kEpsilon || !std::isfinite(scaler.scale_)) scaler.scale_ = 1;
       break;
     }
     case Scaling::kQuantile: {
       std::sort(values.begin(), values.end());
       const std::size_t count = std::min(kMostQuantiles, values.size());
+      const auto last = static_cast<double>(values.size() - 1);
       double least = values.front();
       for (std::size_t i = 0; i < count; ++i) {
         // By way of percents as in scikit-learn: their rounding may make the difference between a
         // quantile that equals its neighbour and one that only almost does. Quantiles ascend, even
         // where interpolation steps back by a rounding error.
         const double percent = share_of(i, count) * 100;
-        least = std::max(least, sorted_quantile(values, percent / 100));
+        const double place = percent / 100 * last;
+        const auto below = std::min(static_cast<std::size_t>(place), values.size() - 1);
+        const std::size_t above = std::min(below + 1, values.size() - 1);
+        const double share = place - static_cast<double>(below);
+        least = std::max(least, interpolate(values[below], values[above], share));
         scaler.quantiles_.push_back(least);
       }
       break;

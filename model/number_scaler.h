@@ -48,10 +48,6 @@ class NumberScaler {
   std::vector<double> quantiles_;  // of kQuantile, at equal steps from the least to the largest
 };
 
-// The median of at least one value, which are reordered: of an even number of them the mean of the
-// middle two, as NumPy has it.
-double median(std::vector<double>& values);
-
 // The x below which a standard normal variable lies with probability `p`, 1e-10 < p < 1 - 1e-10, to
 // 1e-9: Wichura 1988, algorithm AS 241 (PPND16).
 double normal_quantile(double p);

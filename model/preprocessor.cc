@@ -16,6 +16,8 @@
 
 #include "model/column_fit.h"
 #include "model/error.h"
+#include "model/float_columns.h"
+#include "model/quantile.h"
 #include "model/wording.h"
 
 namespace mlp {
@@ -340,49 +342,6 @@ void complete(std::vector<InputColumn>& columns, const PreprocessorConfig& confi
   }
 }
 
-// Medians of the columns of rows of float32, and which are constant, over some rows.
-class FloatColumns {
- public:
-  FloatColumns(const FeatureView& floats, std::span<const std::uint32_t> rows)
-      : floats_(floats), rows_(rows), buffer_(kTogether * rows.size()) {}
-
-  // Column after column, in order: calls `take(column, constant, median)`.
-  template <typename Take>
-  void for_each(const Take& take) {
-    for (std::size_t begin = 0; begin < floats_.width; begin += kTogether) {
-      const std::size_t count = std::min(kTogether, floats_.width - begin);
-      std::array<bool, kTogether> varies{};
-      const float* const first = floats_.float_row(rows_[0]) + begin;
-      for (std::size_t i = 0; i < rows_.size(); ++i) {
-        const float* const values = floats_.float_row(rows_[i]) + begin;
-        for (std::size_t j = 0; j < count; ++j) {
-          buffer_[j * rows_.size() + i] = values[j];
-          varies[j] |= values[j] != first[j];
-        }
-      }
-      for (std::size_t j = 0; j < count; ++j)
-        take(begin + j, !varies[j], varies[j] ? median_of(j) : static_cast<double>(first[j]));
-    }
-  }
-
- private:
-  // As many columns are gathered in one pass over the rows as share a line of the cache.
-  static constexpr std::size_t kTogether = 16;
-
-  double median_of(std::size_t column) {
-    const std::span<float> values(buffer_.data() + column * rows_.size(), rows_.size());
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    const auto upper = static_cast<double>(*middle);
-    if (values.size() % 2 == 1) return upper;
-    return (static_cast<double>(*std::max_element(values.begin(), middle)) + upper) / 2;
-  }
-
-  const FeatureView& floats_;
-  std::span<const std::uint32_t> rows_;
-  std::vector<float> buffer_;
-};
-
 }  // namespace
 
 Preprocessor Preprocessor::fit(std::span<const Column> columns, std::span<const std::uint32_t> rows,
@@ -433,14 +392,15 @@ Preprocessor Preprocessor::fit_plain(const std::vector<std::string>& names,
   preprocessor.named_ = config.named;
   preprocessor.set_aside_ = config.set_aside;
   LeftOutColumns left_out;
-  FloatColumns(floats, rows).for_each([&](std::size_t column, bool constant, double median) {
+  for_each_column(floats, rows, [&](std::size_t column, std::span<const float> values) {
     InputColumn& input = preprocessor.columns_.emplace_back();
     input.name = names[column];
-    if (constant) {
+    const float first = values.front();
+    if (std::all_of(values.begin(), values.end(), [&](float value) { return value == first; })) {
       input.type = ColumnType::kConstant;
       left_out.add(LeftOut::kOneValue, input.name);
     } else {
-      input.fill = median;
+      input.fill = median(values);
     }
   });
   for (std::string& note : left_out.notes(config)) notes.push_back(std::move(note));

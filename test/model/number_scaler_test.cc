@@ -136,14 +136,6 @@ TEST_SUITE("model") {
     CHECK_THROWS_AS(NumberScaler::from_json(infinite), std::range_error);
   }
 
-  TEST_CASE("median: of an even number of values it is the mean of the middle two") {
-    const auto of = [](std::vector<double> values) { return median(values); };
-    CHECK(of({5}) == 5);
-    CHECK(of({9, 1, 4}) == 4);
-    CHECK(of({9, 1, 4, 2}) == 3);
-    CHECK(of({2, 2, 2, 1}) == 2);
-  }
-
   TEST_CASE("normal_quantile: it is SciPy's norm.ppf") {
     check_near(normal_quantile(1e-7), -5.1993375821928165);
     check_near(normal_quantile(0.001), -3.090232306167813);
