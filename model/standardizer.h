@@ -9,9 +9,9 @@
 
 namespace mlp {
 
-// Brings each feature to mean 0 and variance 1 over the rows it was fitted on: (x - mean) /
-// sqrt(variance), in float32, as Keras's Normalization layer does. Default-constructed, it leaves
-// features as they are.
+// Brings each feature to mean 0 and variance 1, or to what stands for them, over the rows it was
+// fitted on: (x - mean) / sqrt(variance), in float32, as Keras's Normalization layer does.
+// Default-constructed, it leaves features as they are.
 class Standardizer {
  public:
   Standardizer() = default;
@@ -22,7 +22,12 @@ class Standardizer {
   // variance 1.
   static Standardizer fit(const FeatureView& features, std::span<const std::uint32_t> rows);
 
-  // The features that fit() found to be constant, in ascending order.
+  // For data with outliers: in place of the mean the median over `rows`, and in place of the
+  // variance the square of the distance between the quartiles, interpolated as scikit-learn's
+  // RobustScaler does. A feature whose quartiles are equal, or nearly so, gets variance 1.
+  static Standardizer fit_robust(const FeatureView& features, std::span<const std::uint32_t> rows);
+
+  // The features that fit() or fit_robust() found to be constant, in ascending order.
   const std::vector<std::size_t>& constant() const { return constant_; }
 
   bool empty() const { return mean_.empty(); }
