@@ -10,6 +10,7 @@
 #include "runtime/data/compression.h"
 #include "runtime/data/csv_reader.h"
 #include "runtime/data/file_format.h"
+#include "runtime/data/json_reader.h"
 #include "runtime/data/read_channel.h"
 #include "runtime/data/wording.h"
 #include "runtime/system/files.h"
@@ -68,8 +69,8 @@ std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
   }
   if (std::filesystem::is_directory(file, error)) {
     throw UserError(
-        fmt::format("{}: expected a file with rows to predict, found a folder. Name one .csv, .npy "
-                    "or .npz file.",
+        fmt::format("{}: expected a file with rows to predict, found a folder. Name one .csv, "
+                    ".json, .npy or .npz file.",
                     name));
   }
   const FileFormat format = record_format(file);
@@ -77,9 +78,14 @@ std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
     return std::make_unique<CsvReader>(
         [file, name] { return decompressed(file_source(file, name)); }, options);
   }
+  if (format == FileFormat::kJson) {
+    return std::make_unique<JsonReader>(decompressed(file_source(file, name)), options);
+  }
   if (format == FileFormat::kOther) {
-    throw UserError(fmt::format(
-        "{}: the file's format is not supported yet. Expected CSV, .npy or .npz.", name));
+    throw UserError(
+        fmt::format("{}: the file's format is not supported yet. Expected CSV or JSON, compressed "
+                    "by gzip or zstd or not, .npy or .npz.",
+                    name));
   }
   if (!options.preprocessor->is_plain()) {
     throw UserError(
