@@ -132,7 +132,7 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
   artifact.variance = data.standardizer.variance();
   artifact.drop_rate = config.network.drop_rate;
   artifact.activation = config.network.activation;
-  artifact.layers = result.candidate.layers;
+  artifact.weights = result.candidate.weights;
   artifact.hyperparameters = to_json(hyperparameters);
   artifact.num_threads = config.num_threads;
   artifact.history = result.history;

@@ -69,11 +69,11 @@ Json keras_model(const Artifact& artifact) {
   if (!artifact.mean.empty()) {
     layers.push_back(keras_layer("Normalization", kNormalization, {{"axis", Json::array({-1})}}));
   }
-  for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
-    const bool last = i + 1 == artifact.layers.size();
+  for (std::size_t i = 0; i < artifact.weights.layers.size(); ++i) {
+    const bool last = i + 1 == artifact.weights.layers.size();
     layers.push_back(keras_layer(
         "Dense", dense_name(i),
-        {{"units", artifact.layers[i].outputs},
+        {{"units", artifact.weights.layers[i].outputs},
          {"activation", last ? output_activation(schema.task) : keras_name(artifact.activation)},
          {"use_bias", true}}));
     if (!last) {
@@ -122,8 +122,8 @@ void add_keras_model(Hdf5Writer& file, const Artifact& artifact) {
       add_variables(file, layer, {});
     }
   }
-  for (std::size_t i = 0; i < artifact.layers.size(); ++i) {
-    const DenseWeights& dense = artifact.layers[i];
+  for (std::size_t i = 0; i < artifact.weights.layers.size(); ++i) {
+    const DenseWeights& dense = artifact.weights.layers[i];
     file.add_floats(weight_path(dense_name(i), "kernel"), std::array{dense.inputs, dense.outputs},
                     dense.weight);
     file.add_floats(weight_path(dense_name(i), "bias"), std::array{dense.outputs}, dense.bias);
@@ -228,7 +228,7 @@ Json metadata_of(const Artifact& artifact) {
         {"labels_are_text", schema.labels_are_text},
         {"labels", schema.labels}}},
       {"normalized", !artifact.mean.empty()},
-      {"dense_layers", artifact.layers.size()},
+      {"dense_layers", artifact.weights.layers.size()},
       {"drop_rate", artifact.drop_rate},
       {"activation", name(artifact.activation)},
       {"hyperparameters", artifact.hyperparameters},
@@ -378,7 +378,7 @@ void read_dense_layers(const Hdf5Reader& file, std::size_t count, Artifact& arti
       file.fail(fmt::format("{} has the shape [{}], but its layer has {} outputs.", bias,
                             fmt::join(file.shape(bias), ", "), shape[1]));
     }
-    artifact.layers.push_back({shape[0], shape[1], file.floats(kernel), file.floats(bias)});
+    artifact.weights.layers.push_back({shape[0], shape[1], file.floats(kernel), file.floats(bias)});
     inputs = shape[1];
   }
   if (inputs != artifact.schema.outputs()) {
@@ -390,7 +390,7 @@ void read_dense_layers(const Hdf5Reader& file, std::size_t count, Artifact& arti
 }  // namespace
 
 std::string to_bytes(const Artifact& artifact) {
-  assert(!artifact.layers.empty());
+  assert(!artifact.weights.layers.empty());
   assert(artifact.mean.size() == artifact.variance.size());
   Hdf5Writer file;
   add_keras_model(file, artifact);

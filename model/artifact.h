@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "model/activation.h"
-#include "model/dense_weights.h"
 #include "model/history.h"
 #include "model/schema.h"
+#include "model/weights.h"
 
 namespace mlp {
 
@@ -23,8 +23,8 @@ struct Artifact {
   std::vector<float> variance;  // 1 for a constant feature
   double drop_rate = 0;  // after each hidden layer while training; for Keras's description only
   Activation activation = Activation::kRelu;
-  // Hidden ones end in the activation; the last gives logits, or values in original units.
-  std::vector<DenseWeights> layers;
+  // Hidden layers end in the activation; the last one gives logits, or values in original units.
+  Weights weights;
   nlohmann::ordered_json hyperparameters = nlohmann::ordered_json::object();  // as used, by name
   std::size_t num_threads = 1;
   History history;

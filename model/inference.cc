@@ -16,10 +16,10 @@ Matrix grow(AlignedBuffer& buffer, std::size_t rows, std::size_t columns) {
 
 }  // namespace
 
-InferenceNetwork::InferenceNetwork(const std::vector<DenseWeights>& layers, Activation activation)
+InferenceNetwork::InferenceNetwork(const Weights& weights, Activation activation)
     : activation_(activation) {
-  if (layers.empty()) throw std::logic_error("InferenceNetwork: no layers");
-  for (const DenseWeights& layer : layers) {
+  if (weights.layers.empty()) throw std::logic_error("InferenceNetwork: no layers");
+  for (const DenseWeights& layer : weights.layers) {
     if (!layers_.empty() && layers_.back().outputs != layer.inputs) {
       throw std::logic_error("InferenceNetwork: layers do not fit");
     }

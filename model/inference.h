@@ -7,9 +7,9 @@
 
 #include "model/activation.h"
 #include "model/aligned_buffer.h"
-#include "model/dense_weights.h"
 #include "model/features.h"
 #include "model/matrix.h"
+#include "model/weights.h"
 
 namespace mlp {
 
@@ -22,7 +22,7 @@ class InferenceNetwork {
  public:
   // Copies the weights into its own layout. At least one layer; each takes what the one before
   // gives. `activation` stands between them.
-  InferenceNetwork(const std::vector<DenseWeights>& layers, Activation activation);
+  InferenceNetwork(const Weights& weights, Activation activation);
 
   std::size_t inputs() const { return layers_.front().inputs; }
   std::size_t outputs() const { return layers_.back().outputs; }

@@ -70,11 +70,11 @@ void Learner::make_workspaces() {
   }
 }
 
-std::vector<DenseWeights> Learner::assemble(const float* buffer) const {
-  std::vector<DenseWeights> layers = to_weights(pieces_[0].layout, buffer);
-  if (plan_.split == Split::kRows) return layers;
-  DenseWeights& hidden = layers[0];
-  DenseWeights& last = layers[1];
+Weights Learner::assemble(const float* buffer) const {
+  Weights weights = to_weights(pieces_[0].layout, buffer);
+  if (plan_.split == Split::kRows) return weights;
+  DenseWeights& hidden = weights.layers[0];
+  DenseWeights& last = weights.layers[1];
   hidden = {hidden.inputs,
             config_.network.hidden[0],
             std::vector<float>(hidden.inputs * config_.network.hidden[0]),
@@ -83,7 +83,7 @@ std::vector<DenseWeights> Learner::assemble(const float* buffer) const {
   last.weight.clear();
   for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
     const std::vector<DenseWeights> part =
-        to_weights(pieces_[shard].layout, buffer + pieces_[shard].start);
+        to_weights(pieces_[shard].layout, buffer + pieces_[shard].start).layers;
     const Range units = units_of(shard);
     for (std::size_t row = 0; row < hidden.inputs; ++row) {
       std::copy_n(&part[0].weight[row * units.size()], units.size(),
@@ -92,16 +92,16 @@ std::vector<DenseWeights> Learner::assemble(const float* buffer) const {
     hidden.bias.insert(hidden.bias.end(), part[0].bias.begin(), part[0].bias.end());
     last.weight.insert(last.weight.end(), part[1].weight.begin(), part[1].weight.end());
   }
-  return layers;
+  return weights;
 }
 
-void Learner::scatter(const std::vector<DenseWeights>& layers, float* buffer) const {
+void Learner::scatter(const Weights& weights, float* buffer) const {
   if (plan_.split == Split::kRows) {
-    from_weights(pieces_[0].layout, layers, buffer);
+    from_weights(pieces_[0].layout, weights, buffer);
     return;
   }
-  const DenseWeights& hidden = layers[0];
-  const DenseWeights& last = layers[1];
+  const DenseWeights& hidden = weights.layers[0];
+  const DenseWeights& last = weights.layers[1];
   for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
     const Range units = units_of(shard);
     DenseWeights columns = {hidden.inputs, units.size(), {}, {}};
@@ -114,7 +114,7 @@ void Learner::scatter(const std::vector<DenseWeights>& layers, float* buffer) co
     const float* const from = last.weight.data();
     rows.weight.assign(from + units.begin * last.outputs, from + units.end * last.outputs);
     if (shard > 0) std::fill(rows.bias.begin(), rows.bias.end(), 0.0F);
-    from_weights(pieces_[shard].layout, {std::move(columns), std::move(rows)},
+    from_weights(pieces_[shard].layout, {{}, {std::move(columns), std::move(rows)}},
                  buffer + pieces_[shard].start);
   }
 }
@@ -390,7 +390,7 @@ LossSums Learner::step(const Batch& batch) {
   return sums;
 }
 
-std::vector<DenseWeights> Learner::gradients(const Batch& batch) {
+Weights Learner::gradients(const Batch& batch) {
   std::vector<float> total(size_);
   if (plan_.split == Split::kRows) {
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) {

@@ -48,13 +48,13 @@ class Learner {
   // where memory for a matrix product is lacking.
   LossSums step(const Batch& batch);
 
-  // The gradients of the batch's mean loss that step() would follow, layer by layer, without an
-  // update.
-  std::vector<DenseWeights> gradients(const Batch& batch);
+  // The gradients of the batch's mean loss that step() would follow, in the places of the
+  // weights that they are of, without an update.
+  Weights gradients(const Batch& batch);
 
-  std::vector<DenseWeights> weights() const { return assemble(parameters_.data()); }
+  Weights weights() const { return assemble(parameters_.data()); }
   // Replaces the weights by others of the same shapes.
-  void set_weights(const std::vector<DenseWeights>& layers) { scatter(layers, parameters_.data()); }
+  void set_weights(const Weights& weights) { scatter(weights, parameters_.data()); }
   std::uint64_t steps() const { return steps_; }
   const Plan& plan() const { return plan_; }
 
@@ -89,9 +89,9 @@ class Learner {
   // `hidden` of the widths belong to hidden layers.
   Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths,
                            std::size_t hidden) const;
-  // Between the flat buffers and layers as the outside knows them.
-  std::vector<DenseWeights> assemble(const float* buffer) const;
-  void scatter(const std::vector<DenseWeights>& layers, float* buffer) const;
+  // Between the flat buffers and weights as the outside knows them.
+  Weights assemble(const float* buffer) const;
+  void scatter(const Weights& weights, float* buffer) const;
 
   void rows_shard(const Batch& batch, std::size_t shard);
   void rows_step(const Batch& batch);

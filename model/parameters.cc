@@ -21,36 +21,35 @@ ParameterLayout::ParameterLayout(const MlpConfig& config) {
   }
 }
 
-std::vector<DenseWeights> to_weights(const ParameterLayout& layout, const float* parameters) {
-  std::vector<DenseWeights> weights;
+Weights to_weights(const ParameterLayout& layout, const float* parameters) {
+  Weights weights;
   for (const ParameterLayout::Layer& layer : layout.layers()) {
     const float* const weight = parameters + layer.weight;
     const float* const bias = parameters + layer.bias;
-    weights.push_back({layer.inputs,
-                       layer.outputs,
-                       {weight, weight + layer.inputs * layer.outputs},
-                       {bias, bias + layer.outputs}});
+    weights.layers.push_back({layer.inputs,
+                              layer.outputs,
+                              {weight, weight + layer.inputs * layer.outputs},
+                              {bias, bias + layer.outputs}});
   }
   return weights;
 }
 
-void from_weights(const ParameterLayout& layout, const std::vector<DenseWeights>& weights,
-                  float* parameters) {
-  if (weights.size() != layout.layers().size())
+void from_weights(const ParameterLayout& layout, const Weights& weights, float* parameters) {
+  if (weights.layers.size() != layout.layers().size())
     throw std::logic_error("from_weights: other number of layers");
-  for (std::size_t index = 0; index < weights.size(); ++index) {
+  for (std::size_t index = 0; index < weights.layers.size(); ++index) {
     const ParameterLayout::Layer& layer = layout.layers()[index];
-    if (weights[index].inputs != layer.inputs || weights[index].outputs != layer.outputs) {
+    const DenseWeights& from = weights.layers[index];
+    if (from.inputs != layer.inputs || from.outputs != layer.outputs) {
       throw std::logic_error("from_weights: other shape");
     }
-    std::copy(weights[index].weight.begin(), weights[index].weight.end(),
-              parameters + layer.weight);
-    std::copy(weights[index].bias.begin(), weights[index].bias.end(), parameters + layer.bias);
+    std::ranges::copy(from.weight, parameters + layer.weight);
+    std::ranges::copy(from.bias, parameters + layer.bias);
   }
 }
 
-std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t seed) {
-  std::vector<DenseWeights> weights;
+Weights initial_weights(const MlpConfig& config, std::uint64_t seed) {
+  Weights weights;
   for (std::size_t index = 0; index < config.layers(); ++index) {
     DenseWeights layer;
     layer.inputs = config.layer_inputs(index);
@@ -58,7 +57,7 @@ std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t
     layer.bias.resize(layer.outputs);
     Rng rng(seed, RandomPurpose::kInitialWeights, static_cast<std::uint32_t>(index));
     layer.weight = initial_kernel(config.initializer, layer.inputs, layer.outputs, rng);
-    weights.push_back(std::move(layer));
+    weights.layers.push_back(std::move(layer));
   }
   return weights;
 }

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "model/aligned_buffer.h"
-#include "model/dense_weights.h"
 #include "model/matrix.h"
 #include "model/mlp.h"
+#include "model/weights.h"
 
 namespace mlp {
 
@@ -43,11 +43,10 @@ inline Matrix weight_of(const ParameterLayout::Layer& layer, float* parameters) 
 }
 
 // Copies out of a buffer of this layout, and into it.
-std::vector<DenseWeights> to_weights(const ParameterLayout& layout, const float* parameters);
-void from_weights(const ParameterLayout& layout, const std::vector<DenseWeights>& weights,
-                  float* parameters);
+Weights to_weights(const ParameterLayout& layout, const float* parameters);
+void from_weights(const ParameterLayout& layout, const Weights& weights, float* parameters);
 
 // W as the network's initializer draws it, b zero.
-std::vector<DenseWeights> initial_weights(const MlpConfig& config, std::uint64_t seed);
+Weights initial_weights(const MlpConfig& config, std::uint64_t seed);
 
 }  // namespace mlp

@@ -19,7 +19,7 @@ constexpr std::size_t kBlockRows = 192;
 Predictor::Predictor(const Artifact& artifact)
     : schema_(artifact.schema),
       standardizer_(artifact.mean, artifact.variance),
-      network_(artifact.layers, artifact.activation) {}
+      network_(artifact.weights, artifact.activation) {}
 
 std::vector<float> Predictor::predict(const FeatureView& features, Workspace& workspace) const {
   if (features.width != network_.inputs()) throw std::logic_error("Predictor: width");

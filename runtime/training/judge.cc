@@ -24,7 +24,7 @@ std::optional<Predictions> judge(const Candidate& candidate, const Dataset& data
                                  const std::function<bool()>& give_up) {
   std::vector<float> values;
   const Targets targets = targets_of(data, candidate.task, values);
-  return evaluate(InferenceNetwork(candidate.layers, candidate.activation), candidate.task,
+  return evaluate(InferenceNetwork(candidate.weights, candidate.activation), candidate.task,
                   candidate.loss, data.features, data.rows, targets, team, give_up);
 }
 

@@ -7,18 +7,18 @@
 #include <vector>
 
 #include "model/activation.h"
-#include "model/dense_weights.h"
 #include "model/loss.h"
 #include "model/predictions.h"
 #include "model/schema.h"
 #include "model/team.h"
+#include "model/weights.h"
 #include "runtime/data/dataset.h"
 
 namespace mlp {
 
 // A network as it predicts, and what it is judged by.
 struct Candidate {
-  std::vector<DenseWeights> layers;  // in original units
+  Weights weights;  // in original units
   Activation activation = Activation::kRelu;
   Task task = Task::kClassification;
   LossConfig loss;  // in original units

@@ -62,9 +62,8 @@ std::vector<float> scaled_targets(const Dataset& data, const std::vector<TargetS
   return scaled;
 }
 
-void fold_into_last_layer(std::vector<DenseWeights>& layers,
-                          const std::vector<TargetScale>& scales) {
-  DenseWeights& last = layers.back();
+void fold_into_last_layer(Weights& weights, const std::vector<TargetScale>& scales) {
+  DenseWeights& last = weights.layers.back();
   const std::size_t outputs = scales.size();
   for (std::size_t i = 0; i < last.weight.size(); ++i) {
     last.weight[i] =
@@ -119,12 +118,16 @@ std::vector<std::string> all_names(const TrainerConfig& config) {
   return names;
 }
 
-bool all_finite(const std::vector<DenseWeights>& layers) {
-  const auto finite = [](float value) { return std::isfinite(value); };
-  return std::all_of(layers.begin(), layers.end(), [&](const DenseWeights& layer) {
-    return std::all_of(layer.weight.begin(), layer.weight.end(), finite) &&
-           std::all_of(layer.bias.begin(), layer.bias.end(), finite);
-  });
+bool all_finite(const Weights& weights) {
+  const auto finite = [](const std::vector<float>& values) {
+    return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+  };
+  return std::ranges::all_of(
+             weights.embeddings,
+             [&](const EmbeddingWeights& embedding) { return finite(embedding.values); }) &&
+         std::ranges::all_of(weights.layers, [&](const DenseWeights& layer) {
+           return finite(layer.weight) && finite(layer.bias);
+         });
 }
 
 std::string divergence_advice(const TrainerConfig& config, std::size_t epoch,
@@ -243,11 +246,11 @@ class Training {
       callbacks_.step_done(progress);
       stopped = callbacks_.stop_requested();
     }
-    std::vector<DenseWeights> layers = learner_.weights();
-    if (!scales_.empty()) fold_into_last_layer(layers, scales_);
-    if (!all_finite(layers)) return diverged(epoch, "A weight");
-    previous_ = std::move(result_.candidate.layers);
-    result_.candidate.layers = std::move(layers);
+    Weights weights = learner_.weights();
+    if (!scales_.empty()) fold_into_last_layer(weights, scales_);
+    if (!all_finite(weights)) return diverged(epoch, "A weight");
+    previous_ = std::move(result_.candidate.weights);
+    result_.candidate.weights = std::move(weights);
     result_.epoch = epoch;
     result_.validation.reset();
 
@@ -266,7 +269,7 @@ class Training {
     add_row(result_.history, metrics);
     callbacks_.epoch_done(metrics);
     if (watch_.add(epoch, value_of(metrics, watch_.config().metric))) {
-      best_ = result_.candidate.layers;
+      best_ = result_.candidate.weights;
     }
     if (!watch_.should_stop()) return true;
     result_.ending = Ending::kEarlyStopping;
@@ -290,8 +293,8 @@ class Training {
     return true;
   }
 
-  void keep(std::vector<DenseWeights> layers, std::size_t epoch) {
-    result_.candidate.layers = std::move(layers);
+  void keep(Weights weights, std::size_t epoch) {
+    result_.candidate.weights = std::move(weights);
     result_.epoch = epoch;
     result_.validation.reset();
     result_.unfinished.reset();
@@ -302,9 +305,9 @@ class Training {
   // those that were to be kept and those of the epoch before the last are judged now.
   void keep_the_sound_one() {
     const double kept = judge(result_.candidate, training_, team_)->loss;
-    if (!previous_.empty()) {
+    if (!previous_.layers.empty()) {
       Candidate before = result_.candidate;
-      before.layers = previous_;
+      before.weights = previous_;
       const double loss = judge(before, training_, team_)->loss;
       if (std::isfinite(loss) && !(kept <= loss)) {
         keep(std::move(previous_), last_epoch_ - 1);
@@ -334,9 +337,9 @@ class Training {
   std::vector<float> targets_;       // where the network learns other numbers than the dataset has
   std::vector<TargetScale> scales_;  // of each target of a regression
   EarlyStopping watch_;
-  std::vector<DenseWeights> best_;      // of watch_.best_epoch()
-  std::vector<DenseWeights> previous_;  // of the epoch before the last whole one
-  std::size_t last_epoch_ = 0;          // kDiverged: the last whole one
+  Weights best_;                // of watch_.best_epoch()
+  Weights previous_;            // of the epoch before the last whole one
+  std::size_t last_epoch_ = 0;  // kDiverged: the last whole one
   TrainingResult result_;
 };
 

@@ -43,7 +43,7 @@ Artifact classifier() {
   artifact.schema.labels = {"cat", "caf\xC3\xA9", "a \"dog\",\nold"};
   artifact.schema.labels_are_text = true;
   artifact.drop_rate = 0.2;
-  artifact.layers = {dense(6, 4), dense(4, 3)};
+  artifact.weights.layers = {dense(6, 4), dense(4, 3)};
   artifact.hyperparameters = {{"epochs", 5}, {"learning_rate", 0.001}, {"dense_hidden", {4}}};
   artifact.num_threads = 2;
   artifact.history.columns = {"epoch", "loss", "val_loss"};
@@ -60,7 +60,7 @@ Artifact regression() {
   artifact.schema.task = Task::kRegression;
   artifact.mean = {1, -2, 1000};
   artifact.variance = {4, 0.25F, 1};
-  artifact.layers = {dense(3, 5), dense(5, 2), dense(2, 1)};
+  artifact.weights.layers = {dense(3, 5), dense(5, 2), dense(2, 1)};
   return artifact;
 }
 
@@ -77,13 +77,13 @@ void check_equal(const Artifact& a, const Artifact& b) {
   CHECK(a.mean == b.mean);
   CHECK(a.variance == b.variance);
   CHECK(a.drop_rate == b.drop_rate);
-  REQUIRE(a.layers.size() == b.layers.size());
-  for (std::size_t i = 0; i < a.layers.size(); ++i) {
+  REQUIRE(a.weights.layers.size() == b.weights.layers.size());
+  for (std::size_t i = 0; i < a.weights.layers.size(); ++i) {
     CAPTURE(i);
-    CHECK(a.layers[i].inputs == b.layers[i].inputs);
-    CHECK(a.layers[i].outputs == b.layers[i].outputs);
-    CHECK(a.layers[i].weight == b.layers[i].weight);
-    CHECK(a.layers[i].bias == b.layers[i].bias);
+    CHECK(a.weights.layers[i].inputs == b.weights.layers[i].inputs);
+    CHECK(a.weights.layers[i].outputs == b.weights.layers[i].outputs);
+    CHECK(a.weights.layers[i].weight == b.weights.layers[i].weight);
+    CHECK(a.weights.layers[i].bias == b.weights.layers[i].bias);
   }
   CHECK(a.hyperparameters == b.hyperparameters);
   CHECK(a.num_threads == b.num_threads);
@@ -173,7 +173,7 @@ TEST_SUITE("model") {
     artifact.schema.targets = 2;
     artifact.schema.weight_name = "importance";
     artifact.activation = Activation::kSilu;
-    artifact.layers.back() = dense(2, 2);
+    artifact.weights.layers.back() = dense(2, 2);
     check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
     artifact.schema.task = Task::kMultilabel;
     artifact.schema.labels = {"price", "area"};
@@ -183,7 +183,7 @@ TEST_SUITE("model") {
     artifact.schema.task = Task::kBinary;
     artifact.schema.target_names = {"kind"};
     artifact.schema.targets = 1;
-    artifact.layers.back() = dense(2, 1);
+    artifact.weights.layers.back() = dense(2, 1);
     check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
   }
 
@@ -211,7 +211,7 @@ TEST_SUITE("model") {
 
   TEST_CASE("Artifact: a network without hidden layers is one dense layer") {
     Artifact artifact = classifier();
-    artifact.layers = {dense(6, 3)};
+    artifact.weights.layers = {dense(6, 3)};
     check_equal(artifact_from_bytes(to_bytes(artifact), "model.h5"), artifact);
   }
 
@@ -220,9 +220,10 @@ TEST_SUITE("model") {
     artifact.schema.labels.clear();
     for (int i = 0; i < 100'000; ++i) artifact.schema.labels.push_back(std::to_string(i - 50));
     artifact.schema.labels_are_text = false;
-    artifact.layers.clear();
-    for (std::size_t i = 0; i < 500; ++i) artifact.layers.push_back(dense(i == 0 ? 6 : 1, 1));
-    artifact.layers.push_back(dense(1, 100'000));
+    artifact.weights.layers.clear();
+    for (std::size_t i = 0; i < 500; ++i)
+      artifact.weights.layers.push_back(dense(i == 0 ? 6 : 1, 1));
+    artifact.weights.layers.push_back(dense(1, 100'000));
     std::mt19937_64 random(1);
     std::uniform_real_distribution<double> value;
     artifact.history.rows.clear();
@@ -244,9 +245,9 @@ TEST_SUITE("model") {
 
   TEST_CASE("Artifact: NaN weights are kept, not refused") {
     Artifact artifact = classifier();
-    artifact.layers[0].weight[3] = std::nanf("");
+    artifact.weights.layers[0].weight[3] = std::nanf("");
     const Artifact again = artifact_from_bytes(to_bytes(artifact), "model.h5");
-    CHECK(std::isnan(again.layers[0].weight[3]));
+    CHECK(std::isnan(again.weights.layers[0].weight[3]));
   }
 
   TEST_CASE("Artifact: texts in any encoding come back byte for byte") {

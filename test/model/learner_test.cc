@@ -69,9 +69,12 @@ LearnerConfig learner_config(MlpConfig network, Loss loss, std::size_t batch_siz
   return config;
 }
 
-std::vector<float> flat(const std::vector<DenseWeights>& layers) {
+std::vector<float> flat(const Weights& weights) {
   std::vector<float> values;
-  for (const DenseWeights& layer : layers) {
+  for (const EmbeddingWeights& embedding : weights.embeddings) {
+    values.insert(values.end(), embedding.values.begin(), embedding.values.end());
+  }
+  for (const DenseWeights& layer : weights.layers) {
     values.insert(values.end(), layer.weight.begin(), layer.weight.end());
     values.insert(values.end(), layer.bias.begin(), layer.bias.end());
   }

@@ -25,7 +25,7 @@ Artifact classifier(std::size_t inputs, std::size_t classes) {
   artifact.schema.row_shape = {inputs};
   artifact.schema.task = Task::kClassification;
   for (std::size_t i = 0; i < classes; ++i) artifact.schema.labels.push_back(std::to_string(i));
-  artifact.layers = {dense(inputs, 24, 1), dense(24, classes, 3)};
+  artifact.weights.layers = {dense(inputs, 24, 1), dense(24, classes, 3)};
   return artifact;
 }
 
@@ -75,7 +75,7 @@ TEST_SUITE("model") {
     Artifact artifact;
     artifact.schema.row_shape = {2};
     artifact.schema.task = Task::kRegression;
-    artifact.layers = {{2, 1, {2, 3}, {10}}};
+    artifact.weights.layers = {{2, 1, {2, 3}, {10}}};
     Predictor::Workspace workspace;
     const std::vector<float> x = {1, 100};
     CHECK(Predictor(artifact).predict({FeatureType::kFloat32, x.data(), 1, 2}, workspace) ==
@@ -84,7 +84,7 @@ TEST_SUITE("model") {
 
   TEST_CASE("evaluate: says what the predictor says, and the same with any team") {
     const Artifact artifact = classifier(12, 2);
-    const InferenceNetwork network(artifact.layers, artifact.activation);
+    const InferenceNetwork network(artifact.weights, artifact.activation);
     Features rows;
     rows.width = 12;
     rows.floats = test::random_floats(500 * 12, 5);
@@ -127,7 +127,7 @@ TEST_SUITE("model") {
     std::iota(indices.begin(), indices.end(), 0U);
     Team team(2);
     std::atomic<int> questions{0};
-    CHECK_FALSE(evaluate(InferenceNetwork(artifact.layers, artifact.activation),
+    CHECK_FALSE(evaluate(InferenceNetwork(artifact.weights, artifact.activation),
                          Task::kClassification, {}, rows.view(), indices, {}, team,
                          [&] { return ++questions == 5; }));
   }

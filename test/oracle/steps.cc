@@ -39,14 +39,18 @@ std::vector<T> read_values(const fs::path& path) {
   return values;
 }
 
-void write_weights(const fs::path& path, const std::vector<DenseWeights>& layers) {
+void write_values(std::ofstream& file, const std::vector<float>& values) {
+  const auto bytes = std::as_bytes(std::span(values));
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+}
+
+void write_weights(const fs::path& path, const Weights& weights) {
   std::ofstream file(path, std::ios::binary);
-  for (const DenseWeights& layer : layers) {
-    for (const std::vector<float>* const values : {&layer.weight, &layer.bias}) {
-      const auto bytes = std::as_bytes(std::span(*values));
-      file.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-    }
+  for (const EmbeddingWeights& embedding : weights.embeddings) write_values(file, embedding.values);
+  for (const DenseWeights& layer : weights.layers) {
+    write_values(file, layer.weight);
+    write_values(file, layer.bias);
   }
 }
 

@@ -130,13 +130,14 @@ TEST_SUITE("runtime/training") {
     const TrainingResult a = train(problem.config, problem.dataset, &problem.dataset, {}, one);
     const TrainingResult b = train(problem.config, problem.dataset, &problem.dataset, {}, two);
     CHECK(a.history.rows == b.history.rows);
-    for (std::size_t i = 0; i < a.candidate.layers.size(); ++i) {
-      CHECK(a.candidate.layers[i].weight == b.candidate.layers[i].weight);
-      CHECK(a.candidate.layers[i].bias == b.candidate.layers[i].bias);
+    for (std::size_t i = 0; i < a.candidate.weights.layers.size(); ++i) {
+      CHECK(a.candidate.weights.layers[i].weight == b.candidate.weights.layers[i].weight);
+      CHECK(a.candidate.weights.layers[i].bias == b.candidate.weights.layers[i].bias);
     }
     problem.config.seed = 1;
-    CHECK(train(problem.config, problem.dataset, nullptr, {}, one).candidate.layers[0].weight !=
-          a.candidate.layers[0].weight);
+    CHECK(train(problem.config, problem.dataset, nullptr, {}, one)
+              .candidate.weights.layers[0]
+              .weight != a.candidate.weights.layers[0].weight);
   }
 
   TEST_CASE("train: a stop ends the epoch after the step, which is left unjudged") {
@@ -154,7 +155,7 @@ TEST_SUITE("runtime/training") {
     CHECK(steps == 25);
     CHECK(epochs == 1);
     CHECK(result.history.rows.size() == 1);
-    CHECK(result.candidate.layers.size() == 2);
+    CHECK(result.candidate.weights.layers.size() == 2);
     CHECK_FALSE(result.validation);
     REQUIRE(result.unfinished);
     CHECK(result.unfinished->epoch == 2);
@@ -172,7 +173,7 @@ TEST_SUITE("runtime/training") {
     CHECK(steps == 19);
     CHECK(result.history.rows.empty());
     CHECK(result.unfinished);
-    CHECK(result.candidate.layers.size() == 2);
+    CHECK(result.candidate.weights.layers.size() == 2);
   }
 
   TEST_CASE("train: a loss or a weight that is no number ends the job with advice") {
@@ -202,7 +203,7 @@ TEST_SUITE("runtime/training") {
     CHECK(result.advice.find("Lower learning_rate") != std::string::npos);
     CHECK(result.history.rows.size() == 3);
     CHECK(result.epoch == 3);
-    CHECK(result.candidate.layers[0].weight == three.candidate.layers[0].weight);
+    CHECK(result.candidate.weights.layers[0].weight == three.candidate.weights.layers[0].weight);
   }
 
   TEST_CASE("train: early stopping gives the best epoch's weights back") {
@@ -223,15 +224,15 @@ TEST_SUITE("runtime/training") {
     problem.config.epochs = result.epoch;
     problem.config.early_stopping.reset();
     const TrainingResult cut = run(problem, &other.dataset);
-    CHECK(cut.candidate.layers[0].weight == result.candidate.layers[0].weight);
-    CHECK(cut.candidate.layers[1].bias == result.candidate.layers[1].bias);
+    CHECK(cut.candidate.weights.layers[0].weight == result.candidate.weights.layers[0].weight);
+    CHECK(cut.candidate.weights.layers[1].bias == result.candidate.weights.layers[1].bias);
     // And it is the best, whatever there was time for.
     problem.config.early_stopping = EarlyStoppingConfig{.patience = 1000};
     problem.config.epochs = epochs;
     const TrainingResult all = run(problem, &other.dataset);
     CHECK(all.ending == Ending::kAllEpochs);
     CHECK(all.epoch == result.epoch);
-    CHECK(all.candidate.layers[0].weight == result.candidate.layers[0].weight);
+    CHECK(all.candidate.weights.layers[0].weight == result.candidate.weights.layers[0].weight);
   }
 
   TEST_CASE(
@@ -320,9 +321,9 @@ TEST_SUITE("runtime/training") {
     dataset.rows = rows;
     dataset.weights.clear();
     const TrainingResult repeated = run(problem);
-    for (std::size_t i = 0; i < weighted.candidate.layers[0].weight.size(); ++i) {
-      CHECK(weighted.candidate.layers[0].weight[i] ==
-            doctest::Approx(repeated.candidate.layers[0].weight[i]).epsilon(1e-3));
+    for (std::size_t i = 0; i < weighted.candidate.weights.layers[0].weight.size(); ++i) {
+      CHECK(weighted.candidate.weights.layers[0].weight[i] ==
+            doctest::Approx(repeated.candidate.weights.layers[0].weight[i]).epsilon(1e-3));
     }
     CHECK(weighted.history.rows[0][1] == doctest::Approx(repeated.history.rows[0][1]));
   }
@@ -339,7 +340,8 @@ TEST_SUITE("runtime/training") {
       problem.config.epochs = 2;
       const TrainingResult two = run(problem);
       problem.config.epochs = 5;
-      CHECK(run(problem).candidate.layers[0].weight == two.candidate.layers[0].weight);
+      CHECK(run(problem).candidate.weights.layers[0].weight ==
+            two.candidate.weights.layers[0].weight);
     }
   }
 
