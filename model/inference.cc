@@ -1,7 +1,10 @@
 #include "model/inference.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
+#include "model/embedding.h"
 #include "model/gather.h"
 #include "model/kernels/vector.h"
 
@@ -17,7 +20,7 @@ Matrix grow(AlignedBuffer& buffer, std::size_t rows, std::size_t columns) {
 }  // namespace
 
 InferenceNetwork::InferenceNetwork(const Weights& weights, Activation activation)
-    : activation_(activation) {
+    : embeddings_(weights.embeddings), activation_(activation) {
   if (weights.layers.empty()) throw std::logic_error("InferenceNetwork: no layers");
   for (const DenseWeights& layer : weights.layers) {
     if (!layers_.empty() && layers_.back().outputs != layer.inputs) {
@@ -29,9 +32,23 @@ InferenceNetwork::InferenceNetwork(const Weights& weights, Activation activation
                        kernels::pack_panels(layer.weight.data(), layer.inputs, layer.outputs),
                        std::move(bias)});
   }
+  std::size_t embedded = 0;
+  for (const EmbeddingWeights& embedding : embeddings_) embedded += embedding.width;
+  if (embedded > layers_.front().inputs) {
+    throw std::logic_error("InferenceNetwork: embeddings do not fit");
+  }
+  inputs_ = layers_.front().inputs - embedded + embeddings_.size();
 }
 
-Matrix InferenceNetwork::forward(ConstMatrix x, Workspace& workspace) const {
+std::vector<ConstMatrix> InferenceNetwork::tables() const {
+  std::vector<ConstMatrix> tables;
+  for (const EmbeddingWeights& table : embeddings_) {
+    tables.push_back({table.values.data(), table.categories, table.width, table.width});
+  }
+  return tables;
+}
+
+Matrix InferenceNetwork::run_layers(ConstMatrix x, Workspace& workspace) const {
   const kernels::VectorKernels& vector = kernels::vector_kernels();
   Matrix y;
   for (std::size_t index = 0; index < layers_.size(); ++index) {
@@ -49,11 +66,21 @@ Matrix InferenceNetwork::forward(ConstMatrix x, Workspace& workspace) const {
   return y;
 }
 
+Matrix InferenceNetwork::forward(ConstMatrix x, Workspace& workspace) const {
+  if (embeddings_.empty()) return run_layers(x, workspace);
+  const Matrix embedded = grow(workspace.x_, x.rows, layers_.front().inputs);
+  for (std::size_t row = 0; row < x.rows; ++row)
+    std::copy_n(x.row(row), inputs_, embedded.row(row));
+  look_up(tables(), embedded, nullptr);
+  return run_layers(embedded, workspace);
+}
+
 Matrix InferenceNetwork::forward(const FeatureView& features, std::span<const std::uint32_t> rows,
                                  Workspace& workspace) const {
-  const Matrix x = grow(workspace.x_, rows.size(), features.width);
-  gather(features, rows, x);
-  return forward(x, workspace);
+  const Matrix x = grow(workspace.x_, rows.size(), layers_.front().inputs);
+  gather(features, rows, {x.data, x.rows, features.width, x.stride});
+  look_up(tables(), x, nullptr);
+  return run_layers(x, workspace);
 }
 
 }  // namespace mlp

@@ -21,10 +21,11 @@ namespace mlp {
 class InferenceNetwork {
  public:
   // Copies the weights into its own layout. At least one layer; each takes what the one before
-  // gives. `activation` stands between them.
+  // gives, the first one what the embeddings and the other inputs are together. `activation` stands
+  // between them.
   InferenceNetwork(const Weights& weights, Activation activation);
 
-  std::size_t inputs() const { return layers_.front().inputs; }
+  std::size_t inputs() const { return inputs_; }  // of a row, numbers of categories included
   std::size_t outputs() const { return layers_.back().outputs; }
 
   // Memory for the rows of one call, which grows to what was needed most.
@@ -35,8 +36,10 @@ class InferenceNetwork {
     AlignedBuffer odd_;
   };
 
-  // Gives logits or values [x.rows, outputs], in the workspace until its next use: a padded matrix
-  // (kernels/vector.h), so that softmax can go over it in place.
+  // x: rows of inputs() values, the last of which are numbers of categories where there are
+  // embeddings. Gives logits or values [x.rows, outputs], in the workspace until its next use: a
+  // padded matrix (kernels/vector.h), so that softmax can go over it in place. Throws
+  // std::logic_error at a number of a category that its embedding does not have.
   Matrix forward(ConstMatrix x, Workspace& workspace) const;
 
   // The same for rows of `features`, by index; pixels as value / 255.
@@ -44,12 +47,18 @@ class InferenceNetwork {
                  Workspace& workspace) const;
 
  private:
+  // From the first layer's input on.
+  Matrix run_layers(ConstMatrix x, Workspace& workspace) const;
+  std::vector<ConstMatrix> tables() const;
+
   struct Layer {
     std::size_t inputs;
     std::size_t outputs;
     std::vector<float> panels;
     std::vector<float> bias;  // padded
   };
+  std::size_t inputs_;
+  std::vector<EmbeddingWeights> embeddings_;
   std::vector<Layer> layers_;
   Activation activation_;
 };

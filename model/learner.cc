@@ -5,6 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "model/embedding.h"
 #include "model/gather.h"
 #include "model/kernels/gemm.h"
 #include "model/kernels/vector.h"
@@ -123,7 +124,9 @@ Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<s
                                            std::size_t hidden) const {
   Workspace workspace;
   const bool has_slopes = config_.network.activation != Activation::kRelu;
-  std::size_t size = rows * kernels::padded(config_.network.inputs);
+  const std::size_t inputs = config_.network.dense_inputs();
+  const std::size_t embedded = config_.network.embedded();
+  std::size_t size = rows * (kernels::padded(inputs) + kernels::padded(embedded));
   for (std::size_t layer = 0; layer < widths.size(); ++layer) {
     size += (layer < hidden && has_slopes ? 3 : 2) * rows * kernels::padded(widths[layer]);
   }
@@ -134,7 +137,9 @@ Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<s
     free += rows * matrix.stride;
     return matrix;
   };
-  workspace.x = take(config_.network.inputs);
+  workspace.x = take(inputs);
+  workspace.embedded_gradients = take(embedded);
+  workspace.categories.resize(rows * config_.network.embeddings.size());
   for (const std::size_t width : widths) workspace.outputs.push_back(take(width));
   for (const std::size_t width : widths) workspace.gradients.push_back(take(width));
   for (std::size_t layer = 0; layer < hidden && has_slopes; ++layer)
@@ -210,6 +215,17 @@ void Learner::loss_and_gradient(const Batch& batch, Workspace& workspace, Matrix
                          workspace.sums);
 }
 
+void Learner::embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const {
+  const ParameterLayout& layout = pieces_[0].layout;
+  const Matrix dx = first_rows(workspace.embedded_gradients, dy.rows);
+  // Of the first W, the rows that what was looked up meets: the last ones.
+  ConstMatrix w = weight_of(layout.layers()[0], parameters_.data());
+  w.data = w.row(w.rows - dx.columns);
+  w.rows = dx.columns;
+  kernels::multiply_transposed_right(dy, w, dx);
+  look_up_backward(tables_of(layout, gradients), dx, workspace.categories.data());
+}
+
 void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
   const Range range = shard_of_rows(batch.rows.size(), plan_.shards, shard);
@@ -224,7 +240,9 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   float* const gradients = gradients_[shard].data();
 
   const Matrix x = first_rows(workspace.x, range.size());
-  gather(batch.features, batch.rows.subspan(range.begin, range.size()), x);
+  gather(batch.features, batch.rows.subspan(range.begin, range.size()),
+         {x.data, x.rows, config_.network.inputs, x.stride});
+  look_up(tables_of(pieces_[0].layout, parameters), x, workspace.categories.data());
   load_targets(batch, range, workspace);
 
   const auto output = [&](std::size_t layer) {
@@ -248,7 +266,10 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   for (std::size_t layer = last + 1; layer-- > 0;) {
     const ParameterLayout::Layer& slots = layers[layer];
     kernels::multiply_transposed_left(input(layer), dy, weight_of(slots, gradients));
-    if (layer == 0) break;
+    if (layer == 0) {
+      if (!config_.network.embeddings.empty()) embeddings_backward(workspace, dy, gradients);
+      break;
+    }
     const Matrix dx = first_rows(workspace.gradients[layer - 1], range.size());
     kernels::multiply_transposed_right(dy, weight_of(slots, parameters), dx);
     activation_backward(workspace, layer - 1, dx, gradients + layers[layer - 1].bias);

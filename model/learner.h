@@ -36,7 +36,9 @@ struct LearnerConfig {
 // A network in training: its weights, their moments, and the memory of a step. One step is forward,
 // loss, backward and update over one batch, cut into shards by a Plan; a team of any size carries
 // out the shards and gets the same bits. Dropout's random numbers follow from seed, step, layer,
-// row and unit.
+// row and unit. Every row of an embedding's table is updated in every step, by the sum of the
+// gradients of the batch's rows that have its category; where none has, by what moments and weight
+// decay do alone.
 //
 // Threads: one at a time, the one that made `team`.
 class Learner {
@@ -63,7 +65,11 @@ class Learner {
   // the shard.
   struct Workspace {
     AlignedBuffer memory;
-    Matrix x;                       // gathered features
+    Matrix x;  // the first layer's input
+    // Of the shard's rows, with embeddings: the numbers that they are looked up by, and the
+    // gradient by what was found.
+    std::vector<std::uint32_t> categories;
+    Matrix embedded_gradients;
     std::vector<Matrix> outputs;    // of each layer; the last becomes the gradient by itself
     std::vector<Matrix> gradients;  // by the hidden layers' outputs
     std::vector<Matrix> slopes;     // of the hidden layers' activations, except relu
@@ -93,6 +99,8 @@ class Learner {
   Weights assemble(const float* buffer) const;
   void scatter(const Weights& weights, float* buffer) const;
 
+  // The gradients of the tables, from dy by the first layer's outputs.
+  void embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const;
   void rows_shard(const Batch& batch, std::size_t shard);
   void rows_step(const Batch& batch);
   void units_forward(const Batch& batch, std::size_t shard);

@@ -14,11 +14,13 @@ constexpr std::size_t kLeastRows =
 constexpr double kLeastSharedOperations = 2e6;  // of a whole step
 
 double operations(const MlpConfig& config, std::size_t batch_size) {
-  double products = 0;
+  // Forward and dW of each layer, and dx, of which the first one needs that of embeddings alone.
+  double products =
+      static_cast<double>(config.embedded()) * static_cast<double>(config.layer_outputs(0));
   for (std::size_t layer = 0; layer < config.layers(); ++layer) {
     const double weights = static_cast<double>(config.layer_inputs(layer)) *
                            static_cast<double>(config.layer_outputs(layer));
-    products += weights * (layer == 0 ? 2 : 3);  // forward and dW; the first layer needs no dx
+    products += weights * (layer == 0 ? 2 : 3);
   }
   return 2 * products * static_cast<double>(batch_size);
 }
@@ -31,7 +33,7 @@ Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_
   if (num_threads <= 1 || operations(config, batch_size) < kLeastSharedOperations) return {};
   const Plan by_rows = {Split::kRows,
                         std::clamp<std::size_t>(batch_size / kLeastRows, 1, num_threads)};
-  if (config.hidden.size() != 1) return by_rows;
+  if (config.hidden.size() != 1 || !config.embeddings.empty()) return by_rows;
   const Plan by_units = {Split::kUnits,
                          std::clamp<std::size_t>(config.hidden[0] / kernels::kPad, 1, num_threads)};
   if (by_units.shards < by_rows.shards) return by_rows;

@@ -31,8 +31,9 @@ struct Plan {
   std::size_t shards = 1;
 };
 
-// The split that moves fewer bytes. One shard where a step is too small to share: below about 2
-// million floating point operations, two barriers cost more than the second core gives.
+// The split that moves fewer bytes; by rows where there are embeddings. One shard where a step is
+// too small to share: below about 2 million floating point operations, two barriers cost more than
+// the second core gives.
 Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads);
 
 // Shard `index`'s part of a batch of `rows`: the shards before the last non-empty one have equally

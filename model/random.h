@@ -10,14 +10,15 @@ namespace mlp {
 enum class RandomPurpose : std::uint32_t {
   kInitialWeights = 1,
   kShuffle = 2,
-  kValidationSplit = 3
+  kValidationSplit = 3,
+  kInitialEmbeddings = 4
 };
 
 // A sequence of random numbers that is a pure function of its seed, purpose, index and position
 // (Philox4x32-10), so its whole state is these four numbers. Threads: one at a time.
 class Rng {
  public:
-  // `index` tells sequences of one purpose apart: an epoch, a layer.
+  // `index` tells sequences of one purpose apart: an epoch, a layer, a table.
   Rng(std::uint64_t seed, RandomPurpose purpose, std::uint32_t index, std::uint64_t position = 0);
 
   std::uint64_t position() const { return position_; }

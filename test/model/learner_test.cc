@@ -6,9 +6,13 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "model/evaluator.h"
+#include "model/inference.h"
 #include "test/support/reference.h"
 
 namespace mlp {
@@ -34,6 +38,19 @@ struct Rows {
     for (std::size_t i = 0; i < count; ++i) {
       classes.push_back(static_cast<std::int32_t>((i * 7) % outputs));
       rows.push_back(static_cast<std::uint32_t>((i * 5 + 3) % count));
+    }
+  }
+  // As `network` takes them: the last features are numbers of categories, its first and its last
+  // one among them.
+  Rows(std::size_t count, const MlpConfig& network, FeatureType type = FeatureType::kFloat32)
+      : Rows(count, network.inputs, network.outputs, type) {
+    for (std::size_t i = 0; i < network.embeddings.size(); ++i) {
+      const std::size_t column = network.inputs - network.embeddings.size() + i;
+      const std::size_t categories = network.embeddings[i].categories;
+      for (std::size_t row = 0; row < count; ++row) {
+        const std::size_t category = row == 0 ? categories - 1 : row * row * (i + 1) % categories;
+        features.floats[row * network.inputs + column] = static_cast<float>(category);
+      }
     }
   }
   Batch batch(Loss loss, std::size_t from, std::size_t to, bool weighted = false) const {
@@ -93,7 +110,7 @@ void check_gradients(const MlpConfig& network, const LossConfig& loss_config, st
   CAPTURE(std::string(name(network.activation)));
   CAPTURE(static_cast<int>(loss_config.loss));
   CAPTURE(shards);
-  const Rows rows(count, network.inputs, network.outputs);
+  const Rows rows(count, network);
   Team team(2);
   LearnerConfig config = learner_config(network, loss_config.loss, count, num_threads);
   config.loss = loss_config;
@@ -131,14 +148,28 @@ void check_gradients(const MlpConfig& network, const LossConfig& loss_config, st
   for (const float gradient : gradients)
     largest = std::max(largest, std::abs(static_cast<double>(gradient)));
   double worst = 0;
-  for (const ParameterLayout::Layer& layer : layout.layers()) {
-    // A spread of weights and biases that has the first and the last.
+  // A spread of values that has the first and the last.
+  const auto spread = [](std::size_t first, std::size_t size) {
     constexpr std::size_t kPlaces = 4;
     std::vector<std::size_t> places;
-    for (std::size_t i = 0; i <= kPlaces; ++i) {
-      places.push_back(layer.weight + i * (layer.inputs * layer.outputs - 1) / kPlaces);
-      places.push_back(layer.bias + i * (layer.outputs - 1) / kPlaces);
+    for (std::size_t i = 0; i <= kPlaces; ++i) places.push_back(first + i * (size - 1) / kPlaces);
+    return places;
+  };
+  std::vector<std::vector<std::size_t>> blocks;
+  for (const ParameterLayout::Layer& layer : layout.layers()) {
+    blocks.push_back(spread(layer.weight, layer.inputs * layer.outputs));
+    blocks.push_back(spread(layer.bias, layer.outputs));
+  }
+  for (const ParameterLayout::Embedding& table : layout.embeddings()) {
+    blocks.push_back(spread(table.values, table.categories * table.width));
+    double largest_here = 0;
+    for (std::size_t i = 0; i < table.categories * table.width; ++i) {
+      largest_here =
+          std::max(largest_here, std::abs(static_cast<double>(gradients[table.values + i])));
     }
+    CHECK(largest_here > 0);
+  }
+  for (const std::vector<std::size_t>& places : blocks) {
     for (const std::size_t place : places) {
       const double here = parameters[place];
       parameters[place] = here + kStep;
@@ -202,6 +233,97 @@ TEST_SUITE("model") {
     check_gradients_of_every_piece({90, {52}, 5, 0.25}, 130, 3, Split::kUnits, 3);
   }
 
+  TEST_CASE("Learner: gradients with embeddings agree with central differences") {
+    MlpConfig network = {6, {7, 4}, 3, 0.3};
+    network.embeddings = {{3, 2}, {11, 5}, {1, 4}};
+    check_gradients_of_every_piece(network, 13, 2, Split::kRows, 1);
+    // No other inputs; so many units that none of a row's sums has only zeros before it, where relu
+    // has no gradient.
+    network.hidden = {24, 4};
+    network.embeddings = {{2, 3}, {3, 2}, {4, 1}, {5, 1}, {6, 2}, {7, 3}};
+    check_gradients_of_every_piece(network, 13, 2, Split::kRows, 1);
+  }
+
+  TEST_CASE("Learner: gradients with embeddings agree with central differences in shards") {
+    MlpConfig network = {40, {64}, 5, 0.25};  // would be cut by units without embeddings
+    network.embeddings = {{9, 17}, {30, 33}};
+    check_gradients_of_every_piece(network, 150, 3, Split::kRows, 3);
+  }
+
+  TEST_CASE("Learner: a category that its table does not have is an error, not a read elsewhere") {
+    MlpConfig network = {3, {8}, 2};
+    network.embeddings = {{4, 2}};
+    Rows rows(8, network);
+    Team team(2);
+    for (const float number : {4.0F, -1.0F, 1e30F, std::nanf(""), -INFINITY}) {
+      CAPTURE(number);
+      Learner learner(learner_config(network, Loss::kSoftmaxCrossEntropy, 8, 2), team);
+      rows.features.floats[5 * 3 + 2] = number;
+      CHECK_THROWS_AS(learner.step(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 8)), std::logic_error);
+    }
+  }
+
+  TEST_CASE("Learner: in training without dropout, outputs are those of prediction") {
+    MlpConfig network = {20, {40, 24}, 4};
+    network.embeddings = {{5, 3}, {100, 20}};
+    const Rows rows(60, network);
+    Team team(2);
+    LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 60, 2);
+    config.optimizer.learning_rate = 0.05;
+    Learner learner(config, team);
+    const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 60);
+    for (int step = 0; step < 20; ++step) learner.step(batch);
+    const InferenceNetwork trained(learner.weights(), network.activation);
+    CHECK(trained.inputs() == 20);
+    const std::optional<Predictions> predictions =
+        evaluate(trained, Task::kClassification, config.loss, batch.features, batch.rows,
+                 batch.targets, team);
+    // Both sum float32 in orders of their own.
+    CHECK(predictions->loss == doctest::Approx(learner.step(batch).loss / 60).epsilon(1e-5));
+    InferenceNetwork::Workspace workspace;
+    CHECK_THROWS_AS(
+        [&] {
+          std::vector<float> row(20, 1.0F);
+          row.back() = 100;
+          trained.forward(ConstMatrix{row.data(), 1, 20, 20}, workspace);
+        }(),
+        std::logic_error);
+  }
+
+  TEST_CASE("Learner: a row of a table moves with its category's rows, and by Adam ever after") {
+    MlpConfig network = {3, {8}, 2};
+    network.embeddings = {{4, 2}, {1, 1}};
+    Rows rows(8, network);
+    for (std::size_t row = 0; row < 8; ++row)
+      rows.features.floats[row * 3 + 1] = row == 7 ? 3.0F : static_cast<float>(row % 2);
+    Team team(1);
+    Learner learner(learner_config(network, Loss::kSoftmaxCrossEntropy, 7, 1), team);
+    std::vector<std::uint32_t> with(7);
+    std::iota(with.begin(), with.end(), 1U);  // row 7 among them
+    std::vector<std::uint32_t> without(7);
+    std::iota(without.begin(), without.end(), 0U);
+    Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 7);
+    const auto table = [&] { return learner.weights().embeddings[0].values; };
+    const auto moved = [](const std::vector<float>& a, const std::vector<float>& b) {
+      std::vector<bool> rows_moved;
+      for (std::size_t i = 0; i < 4; ++i)
+        rows_moved.push_back(a[2 * i] != b[2 * i] || a[2 * i + 1] != b[2 * i + 1]);
+      return rows_moved;
+    };
+    const std::vector<float> start = table();
+    batch.rows = without;
+    learner.step(batch);
+    const std::vector<float> first = table();
+    CHECK(moved(start, first) == std::vector<bool>{true, true, false, false});
+    batch.rows = with;
+    learner.step(batch);
+    const std::vector<float> second = table();
+    CHECK(moved(first, second) == std::vector<bool>{true, true, false, true});
+    batch.rows = without;
+    learner.step(batch);
+    CHECK(moved(second, table()) == std::vector<bool>{true, true, false, true});
+  }
+
   TEST_CASE("Learner: the bits follow from num_threads, not from how many workers there are") {
     struct Case {
       const char* name;
@@ -215,10 +337,19 @@ TEST_SUITE("model") {
                                60,
                                FeatureType::kFloat32},
                           Case{"rows", {100, {96, 64}, 10, 0.2}, 96, FeatureType::kFloat32},
-                          Case{"tiny", {10, {16}, 2, 0.2}, 32, FeatureType::kFloat32}}) {
+                          Case{"tiny", {10, {16}, 2, 0.2}, 32, FeatureType::kFloat32},
+                          Case{"embeddings",
+                               {60,
+                                {96},
+                                10,
+                                0.2,
+                                Activation::kRelu,
+                                Initializer::kGlorotUniform,
+                                {{3, 2}, {90, 30}}},
+                               96,
+                               FeatureType::kFloat32}}) {
       CAPTURE(std::string(c.name));
-      const Rows rows(150, c.network.inputs, c.network.outputs,
-                      c.type);  // the last batch is a partial one
+      const Rows rows(150, c.network, c.type);  // the last batch is a partial one
       for (const std::size_t num_threads :
            {std::size_t{1}, std::size_t{2}, std::size_t{4}, std::size_t{16}}) {
         CAPTURE(num_threads);

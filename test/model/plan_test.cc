@@ -30,6 +30,13 @@ TEST_SUITE("model") {
     CHECK(make_plan(network(100, {512, 256, 128}, 10), 512, 2).split == Split::kRows);
   }
 
+  TEST_CASE("make_plan: embeddings are learned in shards of rows") {
+    MlpConfig with = network(784, {128}, 10);
+    with.embeddings = {{50, 8}};
+    CHECK(make_plan(with, 64, 2).split == Split::kRows);
+    CHECK(make_plan(with, 64, 2).shards == 2);
+  }
+
   TEST_CASE("make_plan: shards are never smaller than their work pays") {
     CHECK(make_plan(network(784, {128, 64}, 10), 64, 96).shards == 4);  // 16 rows each
     CHECK(make_plan(network(784, {128}, 10), 4096, 96).shards ==

@@ -93,7 +93,14 @@ double batch_loss(const MlpConfig& config, const LossConfig& loss,
   const double threshold = config.drop_rate * 16777216;
   double total = 0;
   for (std::size_t row = 0; row < x.size(); ++row) {
-    std::vector<double> input(x[row].begin(), x[row].end());
+    const std::size_t others = config.inputs - config.embeddings.size();
+    std::vector<double> input(x[row].begin(), x[row].begin() + static_cast<std::ptrdiff_t>(others));
+    for (std::size_t i = 0; i < config.embeddings.size(); ++i) {
+      const ParameterLayout::Embedding& table = layout.embeddings()[i];
+      const auto category = static_cast<std::size_t>(x[row][others + i]);
+      for (std::size_t j = 0; j < table.width; ++j)
+        input.push_back(parameters[table.values + category * table.width + j]);
+    }
     for (std::size_t index = 0; index < config.layers(); ++index) {
       const ParameterLayout::Layer& layer = layout.layers()[index];
       std::vector<double> output(layer.outputs);

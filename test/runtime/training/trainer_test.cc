@@ -104,6 +104,22 @@ TEST_SUITE("runtime/training") {
     CHECK(last[3] == doctest::Approx(last[7]).epsilon(0.5));
   }
 
+  TEST_CASE("train: embeddings are learned, judged and given back") {
+    Problem problem(Task::kRegression);
+    constexpr float kEffects[] = {-80, 300, 0, 40, -200};
+    for (std::size_t i = 0; i < problem.dataset.rows.size(); ++i) {
+      problem.features.floats[i * 4 + 3] = static_cast<float>(i * i % 5);
+      problem.dataset.values[i] += kEffects[i * i % 5];
+    }
+    problem.config.network.embeddings = {{5, 3}};
+    problem.config.epochs = 40;
+    const TrainingResult result = run(problem, &problem.dataset);
+    CHECK(result.history.rows.back().back() > 0.99);
+    REQUIRE(result.candidate.weights.embeddings.size() == 1);
+    CHECK(result.candidate.weights.embeddings[0].values.size() == 15);
+    CHECK(result.candidate.weights.layers[0].inputs == 6);
+  }
+
   TEST_CASE("train: without scale_target, targets far from zero are learned as they are") {
     Problem problem(Task::kRegression);
     problem.config.scale_target = false;
