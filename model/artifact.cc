@@ -29,7 +29,7 @@ const std::string kGroup = "/mlp";
 const std::string kMetadata = "/mlp/metadata";
 
 // Keras names variables by model and layer, and its files repeat the layer:
-// <layer>/<model>/<layer>/<variable>.
+// <layer>/<model>/<layer>/<variable>. Nobody reads the model's name, so it is one for all kinds.
 std::string variable_name(const std::string& layer, const std::string& variable) {
   return fmt::format("sequential/{}/{}", layer, variable);
 }
@@ -38,7 +38,16 @@ std::string weight_path(const std::string& layer, const std::string& variable) {
   return fmt::format("{}/{}/{}", kWeights, layer, variable_name(layer, variable));
 }
 
-std::string dense_name(std::size_t index) { return fmt::format("dense_{}", index + 1); }
+// Of one of several layers of a kind.
+std::string numbered(std::string_view kind, std::size_t index) {
+  return fmt::format("{}_{}", kind, index + 1);
+}
+
+std::string dense_name(std::size_t index) { return numbered("dense", index); }
+
+std::string embedding_path(std::size_t index) {
+  return weight_path(numbered("embedding", index), "embeddings");
+}
 
 const std::string kNormalization = "normalization";
 
@@ -53,36 +62,103 @@ std::string_view output_activation(Task task) {
   return task == Task::kClassification ? "softmax" : "sigmoid";
 }
 
-Json keras_model(const Artifact& artifact) {
-  const Schema& schema = artifact.schema;
+Json input_layer(const Schema& schema) {
   Json input_shape = Json::array({nullptr});
   for (const std::size_t extent : schema.row_shape) input_shape.push_back(extent);
-
   // tf.keras 2 knows this key only; Keras 3 takes it as well as its own, batch_shape.
-  Json layers = Json::array();
-  layers.push_back(
-      {{"class_name", "InputLayer"},
-       {"config", {{"name", "input"}, {"dtype", "float32"}, {"batch_input_shape", input_shape}}}});
+  return {
+      {"class_name", "InputLayer"},
+      {"config", {{"name", "input"}, {"dtype", "float32"}, {"batch_input_shape", input_shape}}}};
+}
+
+// Adds what follows on the input and the embeddings.
+void add_dense_layers(Json& layers, const Artifact& artifact) {
+  const std::vector<DenseWeights>& dense = artifact.weights.layers;
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    const bool last = i + 1 == dense.size();
+    layers.push_back(keras_layer("Dense", dense_name(i),
+                                 {{"units", dense[i].outputs},
+                                  {"activation", last ? output_activation(artifact.schema.task)
+                                                      : keras_name(artifact.activation)},
+                                  {"use_bias", true}}));
+    if (!last) {
+      layers.push_back(
+          keras_layer("Dropout", numbered("dropout", i), {{"rate", artifact.drop_rate}}));
+    }
+  }
+}
+
+Json sequential_model(const Artifact& artifact) {
+  const Schema& schema = artifact.schema;
+  Json layers = Json::array({input_layer(schema)});
   if (schema.row_shape.size() > 1) {
     layers.push_back(keras_layer("Flatten", "flatten", {{"data_format", "channels_last"}}));
   }
   if (!artifact.mean.empty()) {
     layers.push_back(keras_layer("Normalization", kNormalization, {{"axis", Json::array({-1})}}));
   }
-  for (std::size_t i = 0; i < artifact.weights.layers.size(); ++i) {
-    const bool last = i + 1 == artifact.weights.layers.size();
-    layers.push_back(keras_layer(
-        "Dense", dense_name(i),
-        {{"units", artifact.weights.layers[i].outputs},
-         {"activation", last ? output_activation(schema.task) : keras_name(artifact.activation)},
-         {"use_bias", true}}));
-    if (!last) {
-      layers.push_back(
-          keras_layer("Dropout", fmt::format("dropout_{}", i + 1), {{"rate", artifact.drop_rate}}));
-    }
-  }
+  add_dense_layers(layers, artifact);
   return {{"class_name", "Sequential"},
           {"config", {{"name", "sequential"}, {"layers", std::move(layers)}}}};
+}
+
+// A layer of a functional model, over the outputs of the layers `from`.
+Json connected(Json layer, const std::vector<std::string>& from) {
+  layer["name"] = layer["config"]["name"];
+  layer["inbound_nodes"] = Json::array();
+  if (from.empty()) return layer;
+  Json node = Json::array();
+  for (const std::string& name : from) node.push_back(Json::array({name, 0, 0, Json::object()}));
+  layer["inbound_nodes"].push_back(std::move(node));
+  return layer;
+}
+
+// With embeddings: each input that is the number of a category is cut out of the row by itself.
+Json functional_model(const Artifact& artifact) {
+  const std::vector<EmbeddingWeights>& embeddings = artifact.weights.embeddings;
+  const std::size_t width = artifact.schema.width();
+  const std::size_t others = width - embeddings.size();
+  Json layers = Json::array({connected(input_layer(artifact.schema), {})});
+  const auto add = [&layers](std::string_view class_name, const std::string& name,
+                             const Json& settings, const std::vector<std::string>& from) {
+    layers.push_back(connected(keras_layer(class_name, name, settings), from));
+  };
+  add("Reshape", "reshape", {{"target_shape", Json::array({width, 1})}}, {"input"});
+  std::vector<std::string> parts;
+  if (others > 0) {
+    add("Cropping1D", "cropping", {{"cropping", Json::array({0, width - others})}}, {"reshape"});
+    add("Flatten", "flatten", {{"data_format", "channels_last"}}, {"cropping"});
+    parts.emplace_back("flatten");
+  }
+  for (std::size_t i = 0; i < embeddings.size(); ++i) {
+    const std::string cropping = numbered("cropping", i);
+    const std::string embedding = numbered("embedding", i);
+    const std::string flatten = numbered("flatten", i);
+    add("Cropping1D", cropping, {{"cropping", Json::array({others + i, width - others - i - 1})}},
+        {"reshape"});
+    add("Embedding", embedding,
+        {{"input_dim", embeddings[i].categories}, {"output_dim", embeddings[i].width}}, {cropping});
+    add("Flatten", flatten, {{"data_format", "channels_last"}}, {embedding});
+    parts.push_back(flatten);
+  }
+  std::string before = parts.front();
+  if (parts.size() > 1) {
+    before = "concatenate";
+    add("Concatenate", before, {{"axis", -1}}, parts);
+  }
+  Json dense = Json::array();
+  add_dense_layers(dense, artifact);
+  for (const Json& layer : dense) {
+    layers.push_back(connected(layer, {before}));
+    before = layer["config"]["name"];
+  }
+  return {{"class_name", "Functional"},
+          {"config",
+           {{"name", "functional"},
+            {"trainable", true},
+            {"layers", std::move(layers)},
+            {"input_layers", Json::array({Json::array({"input", 0, 0})})},
+            {"output_layers", Json::array({Json::array({before, 0, 0})})}}}};
 }
 
 // The variables of one layer, of which Keras finds each by the order of their names.
@@ -94,7 +170,8 @@ void add_variables(Hdf5Writer& file, const std::string& layer,
 }
 
 void add_keras_model(Hdf5Writer& file, const Artifact& artifact) {
-  const Json model = keras_model(artifact);
+  const Json model =
+      artifact.weights.embeddings.empty() ? sequential_model(artifact) : functional_model(artifact);
   file.add_attribute("/", "model_config", model.dump());
   file.add_attribute("/", "keras_version", kKerasVersion);
   file.add_attribute("/", "backend", kKerasBackend);
@@ -118,9 +195,14 @@ void add_keras_model(Hdf5Writer& file, const Artifact& artifact) {
       // Rows seen by adapt(), which Keras never reads; files of Keras 3 say 0.
       file.add_integer(weight_path(layer, "count"), 0);
       add_variables(file, layer, {"mean", "variance", "count"});
-    } else if (!layer.starts_with("dense_")) {
+    } else if (!layer.starts_with("dense_") && !layer.starts_with("embedding_")) {
       add_variables(file, layer, {});
     }
+  }
+  for (std::size_t i = 0; i < artifact.weights.embeddings.size(); ++i) {
+    const EmbeddingWeights& table = artifact.weights.embeddings[i];
+    file.add_floats(embedding_path(i), std::array{table.categories, table.width}, table.values);
+    add_variables(file, numbered("embedding", i), {"embeddings"});
   }
   for (std::size_t i = 0; i < artifact.weights.layers.size(); ++i) {
     const DenseWeights& dense = artifact.weights.layers[i];
@@ -215,7 +297,7 @@ Json metadata_of(const Artifact& artifact) {
     for (const double value : row) values.push_back(number_to_json(value));
     rows.push_back(std::move(values));
   }
-  return {
+  Json metadata = {
       {"text_encoding", kUtf8},
       {"versions", artifact.versions},
       {"schema",
@@ -235,12 +317,27 @@ Json metadata_of(const Artifact& artifact) {
       {"num_threads", artifact.num_threads},
       {"history", {{"columns", artifact.history.columns}, {"rows", std::move(rows)}}},
   };
+  for (const EmbeddingWeights& table : artifact.weights.embeddings) {
+    metadata["embeddings"].push_back(Json::array({table.categories, table.width}));
+  }
+  return metadata;
 }
 
 // A count, which has to be a JSON integer: nlohmann's conversions would also take 1.5, -1 and true.
 std::size_t count_from_json(const Json& value) {
   if (!value.is_number_unsigned()) throw std::range_error("a count is not an integer from 0 on");
   return value.get<std::size_t>();
+}
+
+std::vector<EmbeddingConfig> embeddings_from_json(const Json& value) {
+  std::vector<EmbeddingConfig> embeddings;
+  for (const Json& shape : value) {
+    if (!shape.is_array() || shape.size() != 2) {
+      throw std::range_error("an embedding is not a pair of counts");
+    }
+    embeddings.push_back({count_from_json(shape[0]), count_from_json(shape[1])});
+  }
+  return embeddings;
 }
 
 Task task_from_json(const Json& name) {
@@ -363,9 +460,32 @@ void read_normalization(const Hdf5Reader& file, Artifact& artifact) {
   }
 }
 
+void read_embeddings(const Hdf5Reader& file, const std::vector<EmbeddingConfig>& embeddings,
+                     Artifact& artifact) {
+  if (embeddings.empty()) return;
+  const Schema& schema = artifact.schema;
+  if (schema.row_shape.size() != 1 || embeddings.size() > schema.width()) {
+    file.fail(fmt::format("It has {} embeddings for {} values of rows with {} dimensions.",
+                          embeddings.size(), schema.width(), schema.row_shape.size()));
+  }
+  if (!artifact.mean.empty()) file.fail("It normalizes numbers of categories.");
+  for (std::size_t i = 0; i < embeddings.size(); ++i) {
+    const auto [categories, width] = embeddings[i];
+    const std::string path = embedding_path(i);
+    const std::vector<std::size_t> shape = file.shape(path);
+    if (categories == 0 || width == 0 || shape != std::vector{categories, width}) {
+      file.fail(
+          fmt::format("{} has the shape [{}], where {} categories of {} values were expected.",
+                      path, fmt::join(shape, ", "), categories, width));
+    }
+    artifact.weights.embeddings.push_back({categories, width, file.floats(path)});
+  }
+}
+
 void read_dense_layers(const Hdf5Reader& file, std::size_t count, Artifact& artifact) {
   if (count == 0) file.fail("It has no layers.");
-  std::size_t inputs = artifact.schema.width();
+  std::size_t inputs = artifact.schema.width() - artifact.weights.embeddings.size();
+  for (const EmbeddingWeights& table : artifact.weights.embeddings) inputs += table.width;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string kernel = weight_path(dense_name(i), "kernel");
     const std::string bias = weight_path(dense_name(i), "bias");
@@ -392,6 +512,7 @@ void read_dense_layers(const Hdf5Reader& file, std::size_t count, Artifact& arti
 std::string to_bytes(const Artifact& artifact) {
   assert(!artifact.weights.layers.empty());
   assert(artifact.mean.size() == artifact.variance.size());
+  assert(artifact.weights.embeddings.empty() || artifact.mean.empty());
   Hdf5Writer file;
   add_keras_model(file, artifact);
   file.add_group(kGroup);
@@ -426,11 +547,13 @@ Artifact artifact_from_bytes(std::string_view bytes, std::string_view name) {
   Artifact artifact;
   bool normalized = false;
   std::size_t dense_layers = 0;
+  std::vector<EmbeddingConfig> embeddings;
   try {
     Json metadata = Json::parse(text);
     if (metadata.at("text_encoding") == kLatin1) recode_texts(metadata, utf8_to_latin1);
     metadata.at("normalized").get_to(normalized);
     dense_layers = count_from_json(metadata.at("dense_layers"));
+    if (metadata.contains("embeddings")) embeddings = embeddings_from_json(metadata["embeddings"]);
     fill_from_metadata(artifact, metadata, version);
   } catch (const Json::exception& error) {
     fail_to_understand(error.what());
@@ -439,6 +562,7 @@ Artifact artifact_from_bytes(std::string_view bytes, std::string_view name) {
   }
   if (const std::string found = inconsistency(artifact); !found.empty()) file.fail(found);
   if (normalized) read_normalization(file, artifact);
+  read_embeddings(file, embeddings, artifact);
   read_dense_layers(file, dense_layers, artifact);
   return artifact;
 }

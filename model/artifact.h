@@ -18,11 +18,13 @@ namespace mlp {
 // count of workers, so that equal runs give equal bytes.
 struct Artifact {
   Schema schema;
-  // Of each feature over the training rows; both empty where features are taken as they are.
+  // Of each feature over the training rows; both empty where features are taken as they are,
+  // as they have to be with embeddings.
   std::vector<float> mean;
   std::vector<float> variance;  // 1 for a constant feature
   double drop_rate = 0;  // after each hidden layer while training; for Keras's description only
   Activation activation = Activation::kRelu;
+  // Where there are embeddings, rows have one dimension and end in the numbers of categories.
   // Hidden layers end in the activation; the last one gives logits, or values in original units.
   Weights weights;
   nlohmann::ordered_json hyperparameters = nlohmann::ordered_json::object();  // as used, by name
@@ -33,7 +35,7 @@ struct Artifact {
 };
 
 // The version of the group "mlp" in the files that this program writes, and the newest it reads.
-inline constexpr std::int64_t kArtifactFormatVersion = 2;
+inline constexpr std::int64_t kArtifactFormatVersion = 3;
 
 // The bytes of model.h5, as docs/artifact.md describes them. Equal artifacts give equal bytes.
 std::string to_bytes(const Artifact& artifact);

@@ -64,6 +64,16 @@ Artifact regression() {
   return artifact;
 }
 
+// One number and two categories.
+Artifact with_embeddings() {
+  Artifact artifact = regression();
+  artifact.mean.clear();
+  artifact.variance.clear();
+  artifact.weights.embeddings = {{4, 2, {1, 2, 3, 4, 5, 6, 7, 8}}, {1, 3, {-1, 0, 1}}};
+  artifact.weights.layers[0] = dense(1 + 2 + 3, 5);
+  return artifact;
+}
+
 void check_equal(const Artifact& a, const Artifact& b) {
   CHECK(a.schema.row_shape == b.schema.row_shape);
   CHECK(a.schema.feature_names == b.schema.feature_names);
@@ -84,6 +94,12 @@ void check_equal(const Artifact& a, const Artifact& b) {
     CHECK(a.weights.layers[i].outputs == b.weights.layers[i].outputs);
     CHECK(a.weights.layers[i].weight == b.weights.layers[i].weight);
     CHECK(a.weights.layers[i].bias == b.weights.layers[i].bias);
+  }
+  REQUIRE(a.weights.embeddings.size() == b.weights.embeddings.size());
+  for (std::size_t i = 0; i < a.weights.embeddings.size(); ++i) {
+    CHECK(a.weights.embeddings[i].categories == b.weights.embeddings[i].categories);
+    CHECK(a.weights.embeddings[i].width == b.weights.embeddings[i].width);
+    CHECK(a.weights.embeddings[i].values == b.weights.embeddings[i].values);
   }
   CHECK(a.hyperparameters == b.hyperparameters);
   CHECK(a.num_threads == b.num_threads);
@@ -157,6 +173,7 @@ void set_format_version(hid_t file, std::int64_t version) {
 }
 
 const std::string kKernel = "/model_weights/dense_1/sequential/dense_1/kernel";
+const std::string kTable = "/model_weights/embedding_1/sequential/embedding_1/embeddings";
 const std::string kBias = "/model_weights/dense_1/sequential/dense_1/bias";
 
 }  // namespace
@@ -165,6 +182,7 @@ TEST_SUITE("model") {
   TEST_CASE("Artifact: reading gives what was written") {
     check_equal(artifact_from_bytes(to_bytes(classifier()), "model.h5"), classifier());
     check_equal(artifact_from_bytes(to_bytes(regression()), "model.h5"), regression());
+    check_equal(artifact_from_bytes(to_bytes(with_embeddings()), "model.h5"), with_embeddings());
   }
 
   TEST_CASE("Artifact: every task, activation and several targets come back") {
@@ -207,6 +225,8 @@ TEST_SUITE("model") {
   TEST_CASE("Artifact: writing what was read gives the same bytes") {
     const std::string bytes = to_bytes(classifier());
     CHECK(to_bytes(artifact_from_bytes(bytes, "model.h5")) == bytes);
+    const std::string others = to_bytes(with_embeddings());
+    CHECK(to_bytes(artifact_from_bytes(others, "model.h5")) == others);
   }
 
   TEST_CASE("Artifact: a network without hidden layers is one dense layer") {
@@ -306,12 +326,13 @@ TEST_SUITE("model") {
     });
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.find("format version 7") != std::string::npos, error);
-    CHECK_MESSAGE(error.find("reads versions up to 2") != std::string::npos, error);
+    CHECK_MESSAGE(error.find("reads versions up to 3") != std::string::npos, error);
   }
 
   TEST_CASE("Artifact: weights and metadata that don't fit each other are refused") {
     const std::string classifier_bytes = to_bytes(classifier());
     const std::string regression_bytes = to_bytes(regression());
+    const std::string embedding_bytes = to_bytes(with_embeddings());
     struct Case {
       std::string name;
       const std::string& bytes;
@@ -350,6 +371,27 @@ TEST_SUITE("model") {
         {"bias of another length", classifier_bytes,
          [](hid_t file) { replace_dataset(file, kBias, H5T_NATIVE_FLOAT, {5}); },
          kBias + " has the shape [5], but its layer has 4 outputs"},
+        {"no table", embedding_bytes,
+         [](hid_t file) { H5Ldelete(file, kTable.c_str(), H5P_DEFAULT); },
+         kTable + " can't be read"},
+        {"table with too few categories", embedding_bytes,
+         [](hid_t file) {
+           replace_dataset(file, kTable, H5T_NATIVE_FLOAT, {3, 2});
+         },
+         kTable + " has the shape [3, 2], where 4 categories of 2 values were expected"},
+        {"table with one dimension", embedding_bytes,
+         [](hid_t file) { replace_dataset(file, kTable, H5T_NATIVE_FLOAT, {8}); },
+         kTable + " has the shape [8]"},
+        {"table of doubles", embedding_bytes,
+         [](hid_t file) {
+           replace_dataset(file, kTable, H5T_NATIVE_DOUBLE, {4, 2});
+         },
+         kTable + " does not hold float32"},
+        {"kernel without place for the embeddings", embedding_bytes,
+         [](hid_t file) {
+           replace_dataset(file, kKernel, H5T_NATIVE_FLOAT, {3, 5});
+         },
+         kKernel + " has the shape [3, 5], where 6 rows were expected"},
         {"mean of another length", regression_bytes,
          [&](hid_t file) { replace_dataset(file, normalization + "mean", H5T_NATIVE_FLOAT, {4}); },
          "It normalizes 4 features but its rows have 3."},
@@ -523,6 +565,52 @@ TEST_SUITE("model") {
     CHECK_MESSAGE(error.find("/mlp/metadata can't be understood") != std::string::npos, error);
   }
 
+  TEST_CASE("Artifact: embeddings that can't be true are refused") {
+    const std::string bytes = to_bytes(with_embeddings());
+    const nlohmann::ordered_json good =
+        nlohmann::ordered_json::parse(Hdf5Reader(bytes, "model.h5").text("/mlp/metadata"));
+    CHECK(good.at("embeddings").dump() == "[[4,2],[1,3]]");
+    struct Case {
+      std::string pointer;
+      std::string value;
+      std::string expected;
+    };
+    const std::string huge = "18446744073709551615";
+    const std::vector<Case> cases = {
+        {"/embeddings", "[[4,2]]", "where 4 rows were expected"},
+        {"/embeddings", "[[4,2],[1,3],[1,1]]", "embedding_3/embeddings can't be read"},
+        {"/embeddings", "[[4,2],[1,3],[1,1],[1,1]]",
+         "It has 4 embeddings for 3 values of rows with 1 dimensions."},
+        {"/embeddings", "[[2,4],[1,3]]", "where 2 categories of 4 values were expected"},
+        {"/embeddings", "[[4,2],[0,3]]", "where 0 categories of 3 values were expected"},
+        {"/embeddings", "[[" + huge + "," + huge + "],[1,3]]", "has the shape [4, 2], where"},
+        {"/embeddings", "[[4,2],[1,-3]]", "a count is not an integer from 0 on"},
+        {"/embeddings", "[[4,2],[1,3.5]]", "a count is not an integer from 0 on"},
+        {"/embeddings", "[[4,2],[1,3,1]]", "an embedding is not a pair of counts"},
+        {"/embeddings", "[[4,2],7]", "an embedding is not a pair of counts"},
+        {"/embeddings", "7", "an embedding is not a pair of counts"},
+        {"/embeddings", "[]", kKernel + " has the shape [6, 5], where 3 rows were expected"},
+        {"/embeddings", "null", kKernel + " has the shape [6, 5], where 3 rows were expected"},
+        {"/schema/row_shape", "[3,1]",
+         "It has 2 embeddings for 3 values of rows with 2 dimensions."},
+    };
+    for (const Case& c : cases) {
+      CAPTURE(c.value);
+      nlohmann::ordered_json metadata = good;
+      metadata[nlohmann::ordered_json::json_pointer(c.pointer)] =
+          nlohmann::ordered_json::parse(c.value);
+      const std::string error = error_of(with_metadata(bytes, metadata.dump()));
+      CHECK_MESSAGE(error.find(c.expected) != std::string::npos, error);
+    }
+    // Tables beside a normalization, which nobody writes.
+    const std::string normalized = to_bytes(regression());
+    nlohmann::ordered_json metadata =
+        nlohmann::ordered_json::parse(Hdf5Reader(normalized, "model.h5").text("/mlp/metadata"));
+    metadata["embeddings"] = good.at("embeddings");
+    const std::string error = error_of(with_metadata(normalized, metadata.dump()));
+    CHECK_MESSAGE(error.find("It normalizes numbers of categories.") != std::string::npos, error);
+  }
+
   TEST_CASE("Artifact: text that its encoding can't hold is refused") {
     const std::string bytes = to_bytes(classifier());
     nlohmann::ordered_json metadata =
@@ -534,12 +622,14 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Artifact: a file cut short anywhere is refused") {
-    const std::string bytes = to_bytes(classifier());
-    for (std::size_t size = 0; size < bytes.size(); size += 97) {
-      CAPTURE(size);
-      CHECK_FALSE(error_of(bytes.substr(0, size)).empty());
+    for (const Artifact& artifact : {classifier(), with_embeddings()}) {
+      const std::string bytes = to_bytes(artifact);
+      for (std::size_t size = 0; size < bytes.size(); size += 97) {
+        CAPTURE(size);
+        CHECK_FALSE(error_of(bytes.substr(0, size)).empty());
+      }
+      CHECK_FALSE(error_of(bytes.substr(0, bytes.size() - 1)).empty());
     }
-    CHECK_FALSE(error_of(bytes.substr(0, bytes.size() - 1)).empty());
   }
 
   TEST_CASE("Artifact: one changed byte gives a UserError or an artifact, never a crash") {
@@ -547,10 +637,11 @@ TEST_SUITE("model") {
     // longer.
     const char* wish = std::getenv("MLP_BYTE_FLIPS");
     const int flips = wish != nullptr ? std::atoi(wish) : 3000;
-    const std::string bytes = to_bytes(regression());
+    const std::string files[] = {to_bytes(regression()), to_bytes(with_embeddings())};
     std::mt19937_64 random(20240229);
     int refused = 0;
     for (int i = 0; i < flips; ++i) {
+      const std::string& bytes = files[i % 2];
       std::string damaged = bytes;
       const std::size_t place = random() % bytes.size();
       const auto flip = static_cast<char>(1 + random() % 255);

@@ -51,6 +51,49 @@ TEST_SUITE("model") {
     CHECK(same);
   }
 
+  TEST_CASE("Predictor: embeddings stand in the places of the numbers of categories") {
+    Artifact artifact;
+    artifact.schema.row_shape = {3};
+    artifact.schema.task = Task::kRegression;
+    artifact.weights.embeddings = {{2, 1, {10, 20}}, {3, 2, {1, 2, 3, 4, 5, 6}}};
+    artifact.weights.layers = {{4, 1, {1, 100, 1000, 10000}, {0}}};
+    Predictor::Workspace workspace;
+    const std::vector<float> x = {0.5F, 1, 2, 7, 0, 0};
+    CHECK(Predictor(artifact).predict({FeatureType::kFloat32, x.data(), 2, 3}, workspace) ==
+          std::vector<float>{0.5F + 2000 + 5000 + 60000, 7 + 1000 + 1000 + 20000});
+    artifact.weights.layers = {{2, 1, {1, 2}, {0}}};
+    CHECK_THROWS_AS(InferenceNetwork(artifact.weights, artifact.activation), std::logic_error);
+  }
+
+  TEST_CASE("Predictor: a row with embeddings has the same bits alone and among others") {
+    Artifact artifact = classifier(20, 3);
+    artifact.weights.embeddings = {{7, 5, test::random_floats(35, 6)},
+                                   {90, 18, test::random_floats(90 * 18, 7)}};
+    artifact.weights.layers[0] = dense(18 + 5 + 18, 24, 1);
+    const Predictor predictor(artifact);
+    const InferenceNetwork network(artifact.weights, artifact.activation);
+    CHECK(network.inputs() == 20);
+    Features rows;
+    rows.width = 20;
+    rows.floats = test::random_floats(401 * 20, 5);
+    for (std::size_t row = 0; row < 401; ++row) {
+      rows.floats[row * 20 + 18] = static_cast<float>(row % 7);
+      rows.floats[row * 20 + 19] = static_cast<float>(row % 90);
+    }
+    Predictor::Workspace workspace;
+    const std::vector<float> together = predictor.predict(rows.view(), workspace);
+    std::vector<std::uint32_t> indices(401);
+    std::iota(indices.begin(), indices.end(), 0U);
+    Team team(2);
+    CHECK(evaluate(network, Task::kClassification, {}, rows.view(), indices, {}, team)->values ==
+          together);
+    for (std::size_t row = 0; row < 401; ++row) {
+      const FeatureView one = {FeatureType::kFloat32, rows.view().float_row(row), 1, 20};
+      const std::vector<float> alone = predictor.predict(one, workspace);
+      CHECK_UNARY(std::memcmp(alone.data(), &together[row * 3], 3 * sizeof(float)) == 0);
+    }
+  }
+
   TEST_CASE("Predictor: pixels are value / 255, and probabilities sum to 1") {
     const Predictor predictor(classifier(16, 3));
     Features bytes;
