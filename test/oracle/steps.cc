@@ -12,17 +12,21 @@
 #include <string>
 #include <vector>
 
+#include "model/artifact.h"
 #include "model/learner.h"
+#include "model/predictor.h"
 
 // Trains some steps from a description, for judges that are not in this language.
 //
 //   mlp_steps FOLDER
 //
-// FOLDER holds config.json, x.bin (float32 [rows, inputs]), and classes.bin (int32 [rows]) or
+// FOLDER holds config.json, x.bin (float32 [rows, inputs], of which the last ones are numbers of
+// categories, one for each of "embeddings"), and classes.bin (int32 [rows]) or
 // values.bin (float32 [rows, outputs]), and weights.bin (float32 [rows]) where rows have weights.
 // Batches are the rows in their order, again from the first one after the last. Writes before.bin
-// and after.bin, the weights of all layers (W, then b) as float32, and prints the mean loss of each
-// step as a line.
+// and after.bin, the tables of embeddings and the weights of all layers (W, then b) as float32, and
+// prints the mean loss of each step as a line. model.h5 is the model in the end, and
+// predictions.bin (float32 [rows, outputs]) what it says of the rows.
 
 namespace mlp {
 namespace {
@@ -67,6 +71,9 @@ Value chosen(const json& config, const char* key,
 LearnerConfig read_config(const json& config) {
   LearnerConfig learner;
   learner.network.inputs = config.at("inputs");
+  for (const json& shape : config.at("embeddings")) {
+    learner.network.embeddings.push_back({shape.at(0), shape.at(1)});
+  }
   learner.network.hidden = config.at("hidden").get<std::vector<std::size_t>>();
   learner.network.outputs = config.at("outputs");
   learner.network.activation = find_activation(config.at("activation").get<std::string>()).value();
@@ -104,6 +111,34 @@ LearnerConfig read_config(const json& config) {
   return learner;
 }
 
+std::string model_bytes(const LearnerConfig& config, const Weights& weights) {
+  Artifact artifact;
+  artifact.schema.row_shape = {config.network.inputs};
+  const bool classes = config.loss.loss == Loss::kSoftmaxCrossEntropy;
+  artifact.schema.task = classes                           ? Task::kClassification
+                         : is_regression(config.loss.loss) ? Task::kRegression
+                                                           : Task::kMultilabel;
+  if (!classes) artifact.schema.targets = config.network.outputs;
+  if (artifact.schema.task != Task::kRegression) {
+    for (std::size_t i = 0; i < config.network.outputs; ++i)
+      artifact.schema.labels.push_back(std::to_string(i));
+  }
+  artifact.drop_rate = config.network.drop_rate;
+  artifact.activation = config.network.activation;
+  artifact.weights = weights;
+  return to_bytes(artifact);
+}
+
+void write_model(const fs::path& folder, const LearnerConfig& config, const Weights& weights,
+                 const FeatureView& features) {
+  const std::string bytes = model_bytes(config, weights);
+  std::ofstream(folder / "model.h5", std::ios::binary) << bytes;
+  Predictor::Workspace workspace;
+  std::ofstream file(folder / "predictions.bin", std::ios::binary);
+  write_values(file,
+               Predictor(artifact_from_bytes(bytes, "model.h5")).predict(features, workspace));
+}
+
 void train_steps(const fs::path& folder) {
   const json config = json::parse(std::ifstream(folder / "config.json"));
   const LearnerConfig learner_config = read_config(config);
@@ -132,6 +167,7 @@ void train_steps(const fs::path& folder) {
     first = (first + count) % rows.size();
   }
   write_weights(folder / "after.bin", learner.weights());
+  write_model(folder, learner_config, learner.weights(), features.view());
 }
 
 }  // namespace

@@ -1,9 +1,14 @@
 """Keras loads model.h5 as it is, and predicts what mlp predicts."""
 
+import json
+import subprocess
+
 import keras
 import numpy as np
 import pytest
 
+import program
+import test_steps
 from conftest import blobs, images, write_csv
 
 # Both sum the same float32 products in different orders.
@@ -179,3 +184,37 @@ def test_several_targets_are_predicted_in_their_units(mlp, tmp_path):
     for j, truth in enumerate((prices, shares)):
         np.testing.assert_allclose(ours[:, j], theirs[:, j], rtol=0, atol=TOLERANCE * np.abs(theirs[:, j]).max())
         assert np.corrcoef(ours[:, j], truth)[0, 1] > 0.97
+
+
+@pytest.mark.parametrize(
+    ("others", "embeddings"),
+    [(3, [[4, 2], [4, 2], [1000, 17], [1, 1]]), (1, [[5, 3]]), (0, [[5, 3], [2, 1]]), (0, [[5, 3]])],
+    ids=["several", "one", "nothing else", "one and nothing else"],
+)
+def test_a_network_with_embeddings_is_predicted_alike(tmp_path, others, embeddings):
+    """The file is that of the program mlp_steps, after some steps on made-up rows."""
+    random = np.random.default_rng(1)
+    numbers = np.column_stack([random.integers(categories, size=300) for categories, _ in embeddings])
+    x = np.column_stack([random.normal(size=(300, others)), numbers]).astype(np.float32)
+    y = (numbers[:, 0] % 4).astype(np.int32)
+    x.tofile(tmp_path / "x.bin")
+    y.tofile(tmp_path / "classes.bin")
+    config = test_steps.DEFAULTS | {"inputs": x.shape[1], "embeddings": embeddings, "learning_rate": 0.01}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    subprocess.run([program.default_path().with_name("mlp_steps"), tmp_path], check=True, capture_output=True)
+    ours = np.fromfile(tmp_path / "predictions.bin", dtype=np.float32).reshape(300, 4)
+    assert (ours.argmax(axis=1) == y).mean() > 0.9
+
+    def tables(model):
+        return [layer.get_weights()[0] for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+
+    model = keras.models.load_model(tmp_path / "model.h5")
+    np.testing.assert_allclose(ours, model.predict(x, verbose=0), rtol=0, atol=TOLERANCE)
+    before = tables(model)
+    assert [list(table.shape) for table in before] == embeddings
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(ours, again.predict(x, verbose=0), rtol=0, atol=TOLERANCE)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, verbose=0)
+    assert np.any(tables(model)[0] != before[0])

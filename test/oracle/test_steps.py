@@ -1,7 +1,7 @@
 """200 steps from the same weights on the same batches end where Keras's end.
 
-Every activation, loss, optimizer and schedule, in float32, without dropout. The model is the project's own step (the
-program mlp_steps of this folder), without the loop, the data and the scaling around it.
+Every activation, loss, optimizer and schedule, and embeddings, in float32, without dropout. The model is the project's
+own step (the program mlp_steps of this folder), without the loop, the data and the scaling around it.
 """
 
 import json
@@ -24,6 +24,7 @@ DEFAULTS = {
     "inputs": INPUTS,
     "hidden": HIDDEN,
     "outputs": 4,
+    "embeddings": [],
     "activation": "relu",
     "kernel_initializer": "glorot_uniform",
     "loss": "softmax",
@@ -49,20 +50,28 @@ DEFAULTS = {
 }
 
 
-def made_rows(outputs: int, seed: int = 3):
-    """Rows with a target of each kind that follows from them, and weights."""
+def made_rows(outputs: int, embeddings: list, seed: int = 3):
+    """Rows with a target of each kind that follows from them, and weights; the last features number categories."""
     random = np.random.default_rng(seed)
     rows = STEPS * BATCH
     x = random.normal(size=(rows, INPUTS)).astype(np.float32)
     values = np.tanh(x @ random.normal(size=(INPUTS, outputs)) / 3) * 2 + 0.1 * random.normal(size=(rows, outputs))
     weights = random.uniform(0, 2, size=rows).astype(np.float32)
+    for categories, _ in embeddings:
+        # Some are in every batch several times, and some of many are in hardly any.
+        numbers = (categories * random.uniform(size=rows) ** 2).astype(int)
+        values += random.normal(size=(categories, outputs))[numbers]
+        x = np.column_stack([x, numbers.astype(np.float32)])
     return x, values.argmax(axis=1).astype(np.int32), values.astype(np.float32), weights
 
 
-def weight_arrays(path, outputs: int) -> list[np.ndarray]:
+def weight_arrays(path, outputs: int, embeddings: list) -> list[np.ndarray]:
     flat = np.fromfile(path, dtype=np.float32)
-    widths = [INPUTS, *HIDDEN, outputs]
+    widths = [INPUTS + sum(width for _, width in embeddings), *HIDDEN, outputs]
     arrays, first = [], 0
+    for categories, width in embeddings:
+        arrays.append(flat[first : first + categories * width].reshape(categories, width))
+        first += categories * width
     for inputs, units in zip(widths, widths[1:]):
         arrays.append(flat[first : first + inputs * units].reshape(inputs, units))
         arrays.append(flat[first + inputs * units : first + (inputs + 1) * units])
@@ -114,11 +123,38 @@ def keras_optimizer(config: dict):
     return kind(beta_1=config["beta_1"], beta_2=config["beta_2"], epsilon=config["epsilon"], **common)
 
 
+class MergedEmbedding(keras.layers.Embedding):
+    """An Embedding whose gradient has one row for each category.
+
+    That of Keras's own on TensorFlow has one for each row of the batch. Its Adam squares them one by one where a
+    category is there several times, and its global_clipnorm as well: on other backends they are added up before.
+    """
+
+    def call(self, inputs):
+        return keras.ops.one_hot(inputs, self.input_dim) @ self.embeddings
+
+
+def keras_model(config: dict):
+    activation = "swish" if config["activation"] == "silu" else config["activation"]
+    row = x = keras.layers.Input((config["inputs"],))
+    if config["embeddings"]:
+        squares = config["optimizer"] == "adam" or config["global_clipnorm"]
+        embedding = MergedEmbedding if squares else keras.layers.Embedding
+        parts = [row[:, :INPUTS]]
+        for i, (categories, width) in enumerate(config["embeddings"]):
+            parts.append(embedding(categories, width)(row[:, INPUTS + i]))
+        x = keras.layers.Concatenate()(parts)
+    for width in HIDDEN:
+        x = keras.layers.Dense(width, activation=activation)(x)
+    return keras.Model(row, keras.layers.Dense(config["outputs"])(x))
+
+
 def run_both(tmp_path, weighted: bool = False, **changes):
     """The weights before, after our steps, and after Keras's; the rows; and the configuration."""
     config = {**DEFAULTS, **changes}
-    outputs = config["outputs"]
-    x, classes, values, weights = made_rows(outputs)
+    outputs, embeddings = config["outputs"], config["embeddings"]
+    config["inputs"] += len(embeddings)
+    x, classes, values, weights = made_rows(outputs, embeddings)
     x.tofile(tmp_path / "x.bin")
     if config["loss"] == "softmax":
         classes.tofile(tmp_path / "classes.bin")
@@ -135,16 +171,9 @@ def run_both(tmp_path, weighted: bool = False, **changes):
         [program.default_path().with_name("mlp_steps"), tmp_path], capture_output=True, text=True, check=True
     )
     losses = np.array(done.stdout.split(), dtype=float)
-    before, after = (weight_arrays(tmp_path / name, outputs) for name in ("before.bin", "after.bin"))
+    before, after = (weight_arrays(tmp_path / name, outputs, embeddings) for name in ("before.bin", "after.bin"))
 
-    activation = "swish" if config["activation"] == "silu" else config["activation"]
-    model = keras.Sequential(
-        [
-            keras.layers.Input((INPUTS,)),
-            *(keras.layers.Dense(width, activation=activation) for width in HIDDEN),
-            keras.layers.Dense(outputs),
-        ]
-    )
+    model = keras_model(config)
     model.set_weights(before)
     model.compile(optimizer=keras_optimizer(config), loss=keras_loss(config))
     history = model.fit(
@@ -272,6 +301,53 @@ def test_loss(tmp_path, loss, weighted):
 )
 def test_optimizer(tmp_path, optimizer):
     check(tmp_path, **optimizer)
+
+
+EMBEDDINGS = [[3, 2], [500, 8], [40, 5]]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"optimizer": "adam"},
+        {"optimizer": "adam", "weight_decay": 0.1},
+        {"optimizer": "adam", "global_clipnorm": 0.2},
+        {"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0.9},
+        {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.01},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+@pytest.mark.parametrize("loss", ["softmax", "mean_squared_error"])
+def test_embeddings(tmp_path, optimizer, loss):
+    before, after, keras_after, x, *_ = run_both(
+        tmp_path, embeddings=EMBEDDINGS, activation="tanh", loss=loss, **optimizer
+    )
+    assert max(distances(after, keras_after)) < TOLERANCE
+    assert min(distances(before[:3], after[:3])) > 100 * TOLERANCE
+
+    # The file of the model in the end, as Keras reads it.
+    model = keras.models.load_model(tmp_path / "model.h5")
+    theirs = model.predict(x, verbose=0)
+    ours = np.fromfile(tmp_path / "predictions.bin", dtype=np.float32).reshape(theirs.shape)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_embeddings_of_weighted_rows(tmp_path):
+    check(tmp_path, weighted=True, embeddings=EMBEDDINGS, activation="tanh", loss="mean_squared_error")
+
+
+def test_embeddings_start_as_those_of_keras(tmp_path):
+    config = {**DEFAULTS, "inputs": 2, "embeddings": [[500, 400], [500, 400]], "steps": 0, "num_threads": 1}
+    np.zeros((1, 2), dtype=np.float32).tofile(tmp_path / "x.bin")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    subprocess.run([program.default_path().with_name("mlp_steps"), tmp_path], check=True)
+    flat = np.fromfile(tmp_path / "before.bin", dtype=np.float32)
+    ours = np.sort(flat[:200_000])
+    embedding = keras.layers.Embedding(500, 400)
+    embedding.build(None)
+    theirs = np.sort(np.array(embedding.get_weights()).ravel())
+    np.testing.assert_allclose(ours[500:-500:500], theirs[500:-500:500], rtol=0, atol=0.02 * theirs.std())
+    assert np.abs(np.corrcoef(flat[:200_000], flat[200_000:400_000])[0, 1]) < 0.01
 
 
 @pytest.mark.parametrize(
