@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "model/error.h"
 #include "model/metric.h"
@@ -135,13 +136,14 @@ MetricStyle metric_style(const Hyperparameters& hyperparameters) {
 }
 
 TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
-                             bool validates, std::size_t num_threads,
-                             std::vector<std::string>& notes) {
+                             std::vector<EmbeddingConfig> embeddings, bool validates,
+                             std::size_t num_threads, std::vector<std::string>& notes) {
   TrainerConfig config;
   config.network.inputs = schema.width();
   for (const std::int64_t width : hyperparameters.dense_hidden) {
     config.network.hidden.push_back(static_cast<std::size_t>(width));
   }
+  config.network.embeddings = std::move(embeddings);
   config.network.outputs = schema.outputs();
   config.network.drop_rate = hyperparameters.drop_rate;
   config.network.activation = find_activation(hyperparameters.activation).value();

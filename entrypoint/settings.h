@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/schema.h"
+#include "model/weights.h"
 #include "runtime/sagemaker/hyperparameters.h"
 #include "runtime/training/metric_log.h"
 #include "runtime/training/trainer.h"
@@ -22,7 +23,7 @@ MetricStyle metric_style(const Hyperparameters& hyperparameters);
 // does not suit the task, for metrics that it does not have, and for early stopping by a metric
 // that no epoch will have.
 TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
-                             bool validates, std::size_t num_threads,
-                             std::vector<std::string>& notes);
+                             std::vector<EmbeddingConfig> embeddings, bool validates,
+                             std::size_t num_threads, std::vector<std::string>& notes);
 
 }  // namespace mlp

@@ -320,6 +320,8 @@ Json metadata_of(const Artifact& artifact) {
   for (const EmbeddingWeights& table : artifact.weights.embeddings) {
     metadata["embeddings"].push_back(Json::array({table.categories, table.width}));
   }
+  if (!artifact.preprocessor.empty()) metadata["preprocessor"] = artifact.preprocessor.to_json();
+  if (artifact.missing_values) metadata["missing_values"] = *artifact.missing_values;
   return metadata;
 }
 
@@ -378,6 +380,11 @@ void fill_from_metadata(Artifact& artifact, Json& metadata, std::int64_t version
   schema.at("labels").get_to(artifact.schema.labels);
   artifact.schema.task = task_from_json(schema.at("task"));
 
+  if (const auto found = metadata.find("preprocessor"); found != metadata.end())
+    artifact.preprocessor = Preprocessor::from_json(*found);
+  if (const auto found = metadata.find("missing_values"); found != metadata.end())
+    artifact.missing_values = found->get<std::vector<std::string>>();
+
   const Json& history = metadata.at("history");
   history.at("columns").get_to(artifact.history.columns);
   for (const Json& row : history.at("rows")) {
@@ -389,6 +396,22 @@ void fill_from_metadata(Artifact& artifact, Json& metadata, std::int64_t version
 bool is_integer_text(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// The same of what encodes the rows, which has to fit the network.
+std::string preprocessor_inconsistency(const Artifact& artifact, bool normalized,
+                                       const std::vector<EmbeddingConfig>& embeddings) {
+  const Preprocessor& preprocessor = artifact.preprocessor;
+  if (preprocessor.empty()) return "";
+  if (artifact.schema.row_shape.size() != 1 || preprocessor.width() != artifact.schema.width()) {
+    return fmt::format("Its tables are encoded to {} columns, but its rows have {} values.",
+                       preprocessor.width(), artifact.schema.width());
+  }
+  if (preprocessor.embeddings() != embeddings) {
+    return "Its embeddings are others than those of its categories.";
+  }
+  if (normalized && !preprocessor.is_plain()) return "Its tables are scaled twice.";
+  return "";
 }
 
 // What is wrong within the metadata, as a sentence; empty where nothing is.
@@ -561,6 +584,8 @@ Artifact artifact_from_bytes(std::string_view bytes, std::string_view name) {
     fail_to_understand(error.what());
   }
   if (const std::string found = inconsistency(artifact); !found.empty()) file.fail(found);
+  const std::string misfit = preprocessor_inconsistency(artifact, normalized, embeddings);
+  if (!misfit.empty()) file.fail(misfit);
   if (normalized) read_normalization(file, artifact);
   read_embeddings(file, embeddings, artifact);
   read_dense_layers(file, dense_layers, artifact);

@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/activation.h"
 #include "model/history.h"
+#include "model/preprocessor.h"
 #include "model/schema.h"
 #include "model/weights.h"
 
@@ -18,6 +20,9 @@ namespace mlp {
 // count of workers, so that equal runs give equal bytes.
 struct Artifact {
   Schema schema;
+  Preprocessor preprocessor;  // of tables: what it encodes has the schema's width; else empty
+  // The texts that mean a missing value in the files of a table, where they are not the usual ones.
+  std::optional<std::vector<std::string>> missing_values;
   // Of each feature over the training rows; both empty where features are taken as they are,
   // as they have to be with embeddings.
   std::vector<float> mean;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "model/artifact.h"
 #include "model/gather.h"
@@ -18,8 +19,16 @@ constexpr std::size_t kBlockRows = 192;
 
 Predictor::Predictor(const Artifact& artifact)
     : schema_(artifact.schema),
+      preprocessor_(artifact.preprocessor.empty()
+                        ? Preprocessor::plain(schema_.feature_names, schema_.width())
+                        : artifact.preprocessor),
       standardizer_(artifact.mean, artifact.variance),
       network_(artifact.weights, artifact.activation) {}
+
+Features Predictor::encode(Table table) const {
+  if (table.columns.empty()) return std::move(table.features);
+  return preprocessor_.encode(table.columns);
+}
 
 std::vector<float> Predictor::predict(const FeatureView& features, Workspace& workspace) const {
   if (features.width != network_.inputs()) throw std::logic_error("Predictor: width");

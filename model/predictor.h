@@ -6,8 +6,10 @@
 
 #include "model/features.h"
 #include "model/inference.h"
+#include "model/preprocessor.h"
 #include "model/schema.h"
 #include "model/standardizer.h"
+#include "model/table.h"
 
 namespace mlp {
 
@@ -21,11 +23,18 @@ class Predictor {
   explicit Predictor(const Artifact& artifact);
 
   const Schema& schema() const { return schema_; }
+  // Of the rows of a table. Where the model was trained on arrays, or is older than preprocessing:
+  // as many numbers as a row has values.
+  const Preprocessor& preprocessor() const { return preprocessor_; }
 
   struct Workspace {
     InferenceNetwork::Workspace network;
     std::vector<float> rows;
   };
+
+  // What the network sees of a table's rows: its columns, encoded by preprocessor(), or its
+  // features as they are.
+  Features encode(Table table) const;
 
   // For each row of `features`, schema().width() wide, what Predictions::values holds: row-major,
   // schema().outputs() to a row.
@@ -33,6 +42,7 @@ class Predictor {
 
  private:
   Schema schema_;
+  Preprocessor preprocessor_;
   Standardizer standardizer_;
   InferenceNetwork network_;
 };
