@@ -166,9 +166,10 @@ void encode(const Preprocessor& preprocessor, Table& table) {
   table.row_shape = {table.features.width};
 }
 
-// Learns the columns of a training table, and encodes it.
+// Learns the columns of a training table, summarises them if asked to, and encodes the table.
 void fit_columns(const PreprocessorConfig& config, const TableLayout& layout,
-                 std::span<const std::uint32_t> rows, Table& table, TrainingData& data) {
+                 std::span<const std::uint32_t> rows, bool with_summary, Table& table,
+                 TrainingData& data) {
   if (table.columns.empty()) {
     data.preprocessor =
         Preprocessor::fit_plain(layout.features, table.features.view(), rows, config, data.notes);
@@ -176,6 +177,7 @@ void fit_columns(const PreprocessorConfig& config, const TableLayout& layout,
     table.row_shape = {table.features.width};
   } else {
     data.preprocessor = Preprocessor::fit(table.columns, rows, config, data.notes);
+    if (with_summary) data.summary = summarize(table.columns, data.preprocessor.columns(), rows);
     std::size_t column = 0;
     std::erase_if(table.columns, [&](const Column&) {
       return !is_used(data.preprocessor.columns()[column++].type);
@@ -357,10 +359,12 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
   }
   if (training.is_csv) {
     fit_columns(preprocessor_config(hyperparameters, options, layout), layout, training_rows,
-                training.rows, data);
+                with_summary, training.rows, data);
     if (layout.named) data.file_columns = layout.columns;
     options.known.emplace(KnownTable{data.preprocessor, layout});
   }
+  if (with_summary && !training.is_csv)
+    data.summary = summarize(training.rows.features.view(), training_rows, {});
   data.schema.row_shape = training.rows.row_shape;
   if (!training.is_csv || data.preprocessor.is_plain()) {
     const Scaling scaling = training.is_csv ? scaling_choice(hyperparameters.scaling)

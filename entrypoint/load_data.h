@@ -26,7 +26,7 @@ struct TrainingData {
   Dataset training;
   std::optional<Dataset> validation;
   std::optional<Dataset> test;
-  std::vector<FeatureSummary> summary;  // of the training rows before scaling, if asked for
+  std::vector<FeatureSummary> summary;  // of the training rows as they came, if asked for
   std::vector<std::string> notes;       // worth a log line each
   std::vector<std::string> warnings;    // likewise, loudly: results will not be what they seem
 };

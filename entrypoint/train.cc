@@ -94,6 +94,12 @@ std::string task_text(const Schema& schema) {
 }
 
 std::string feature_text(const TrainingData& data) {
+  const std::vector<InputColumn>& columns = data.preprocessor.columns();
+  if (!columns.empty() && !data.preprocessor.is_plain()) {
+    const auto used = std::count_if(columns.begin(), columns.end(),
+                                    [](const InputColumn& column) { return is_used(column.type); });
+    return fmt::format("{} columns, encoded as {} values", used, data.schema.width());
+  }
   return fmt::format("{} {}{}", fmt::join(data.schema.row_shape, " x "),
                      data.training.features.type == FeatureType::kUint8 ? "pixels" : "features",
                      data.standardizer.empty() ? "" : ", standardised");
@@ -311,14 +317,7 @@ void print_check(const TrainingData& data, const TrainerConfig& config,
                  const Hyperparameters& hyperparameters) {
   print_line(fmt::format("rows:       {}", rows_text(data)));
   print_line(fmt::format("features:   {}", feature_text(data)));
-  constexpr std::size_t kMostShown = 100;
-  for (std::size_t i = 0; i < std::min(data.summary.size(), kMostShown); ++i) {
-    const FeatureSummary& feature = data.summary[i];
-    print_line(fmt::format("  {:<24} {} to {}, mean {:.6g}{}", feature.name, feature.min,
-                           feature.max, feature.mean, feature.constant ? " (constant)" : ""));
-  }
-  if (data.summary.size() > kMostShown)
-    print_line(fmt::format("  ... and {} more", data.summary.size() - kMostShown));
+  for (const std::string& line : summary_lines(data.summary)) print_line("  " + line);
   const Schema& schema = data.schema;
   print_line(
       fmt::format("target:     {}", schema.target_names.empty()
