@@ -137,9 +137,12 @@ ReadOptions read_options(const Hyperparameters& hyperparameters) {
     options.column_types[column] = find_type(type).value();
   options.drop_missing_target = hyperparameters.drop_missing_target;
   options.allow_plain = hyperparameters.scaling != "quantile";
-  options.threads = hyperparameters.num_threads
-                        ? static_cast<std::size_t>(*hyperparameters.num_threads)
-                        : available_cpus();
+  // Each thread has a MiB of text at hand.
+  constexpr std::int64_t kMostThreads = 16;
+  const auto threads =
+      std::min<std::int64_t>(hyperparameters.num_threads.value_or(kMostThreads),
+                             std::min(kMostThreads, static_cast<std::int64_t>(available_cpus())));
+  options.threads = static_cast<std::size_t>(threads);
   return options;
 }
 

@@ -206,7 +206,7 @@ TEST_SUITE("entrypoint") {
     job.training("a.csv", "y," + longer + "a\n0,1\n1,2\n");
     job.test("b.csv", "y," + longer + "b\n0,1\n1,2\n");
     check_contains(job.complaint(),
-                   {"b.csv: feature 1 of the test rows is \"nnn", "in the same order"});
+                   {"b.csv, line 1, column 2: found the name \"nnn", "have no such column"});
   }
 
   TEST_CASE("load_data: a split needs two rows, and no validation rows beside it") {
@@ -215,7 +215,7 @@ TEST_SUITE("entrypoint") {
     job.training("a.csv", "0,1\n1,2\n");
     job.validation("b.csv", "0,1\n");
     check_contains(job.complaint(), {"validation_split is 0.25", "validation rows already, in ",
-                                     "b.csv. Leave out one of the two"});
+                                     ". Leave out one of the two"});
     job.environment.validation.reset();
     job.hyperparameters.task = "regression";
     job.training("a.csv", "0,1\n");
@@ -319,11 +319,15 @@ TEST_SUITE("entrypoint") {
     CHECK(job.load().summary.empty());
     const TrainingData data = job.load(true);
     REQUIRE(data.summary.size() == 2);
-    CHECK(data.summary[0].name == "size");
-    CHECK(data.summary[0].min == 10);
-    CHECK(data.summary[0].max == 30);
-    CHECK(data.summary[0].mean == 20);
-    CHECK(data.summary[1].constant);
+    CHECK(data.summary[0].name == "age");
+    CHECK(data.summary[0].type == "constant");
+    CHECK(data.summary[1].name == "size");
+    CHECK(data.summary[1].type == "number");
+    CHECK(data.summary[1].min == 10);
+    CHECK(data.summary[1].max == 30);
+    CHECK(data.summary[1].mean == 20);
+    CHECK(data.notes == std::vector<std::string>{
+                            "Left out: column \"age\" has the same value in all training rows."});
     CHECK(*data.training.features.float_row(0) == doctest::Approx(-1));
   }
 }

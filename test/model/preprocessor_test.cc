@@ -513,7 +513,7 @@ TEST_SUITE("model") {
       CHECK(plain.set_aside() == std::vector<std::size_t>{36});
       CHECK(plain.width() == 30);
 
-      const Features used = plain.take_used({FeatureType::kFloat32, kWidth, {}, floats, {}, {}});
+      const Features used = plain.take_used({FeatureType::kFloat32, kWidth, floats, {}});
       CHECK(used.width == 30);
       CHECK(used.rows() == kRows);
       std::vector<Column> used_columns;
@@ -529,7 +529,7 @@ TEST_SUITE("model") {
     const Preprocessor plain = Preprocessor::fit_plain(
         {"a", "b"}, {FeatureType::kFloat32, floats.data(), 2, 2}, first(2), {}, notes);
     CHECK(notes.empty());
-    CHECK(plain.take_used({FeatureType::kFloat32, 2, {}, floats, {}, {}}).floats == floats);
+    CHECK(plain.take_used({FeatureType::kFloat32, 2, floats, {}}).floats == floats);
   }
 
   TEST_CASE("Preprocessor: of a model that knows only a width, a missing value is an error") {

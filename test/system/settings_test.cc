@@ -294,10 +294,10 @@ TEST_SUITE("system/settings") {
     base.set_hyperparameters(
         {{"target", "kind"}, {"weight_column", "w"}, {"dense_hidden", "[8, 4]"}});
     const ProgramEnd end = run_well(in_base(base, {"train", "--check"}));
-    check_contains(end.out, {"3 training, 1 validation", "2 features, standardised", "size",
-                             "0.5 to 2.5", "same", "(constant)", "target:     kind",
-                             "weights:    w", "classification, 2 classes", "\"cat\" 2, \"dog\" 1",
-                             "2-8-4-2, relu, 70 parameters", "5 epochs of 1 steps of 3 rows, adam",
+    check_contains(end.out, {"3 training, 1 validation", "1 features, standardised", "size",
+                             "0.5 to 2.5", "same", "constant", "target:     kind", "weights:    w",
+                             "classification, 2 classes", "\"cat\" 2, \"dog\" 1",
+                             "1-8-4-2, relu, 62 parameters", "5 epochs of 1 steps of 3 rows, adam",
                              "Nothing was trained"});
     // The validation row is a training row.
     check_contains(end.err, {"1 of 1 validation rows (100.0 %)"});

@@ -32,7 +32,7 @@ std::vector<Row> make_rows(std::size_t count) {
   std::vector<Row> rows;
   for (std::size_t i = 0; i < count; ++i) {
     const auto draw = [&](std::uint32_t n) { return random() % n; };
-    const std::uint32_t age = 18 + draw(60);
+    const auto age = static_cast<std::uint32_t>(18 + draw(60));
     const std::vector<std::string> jobs = {"clerk", "cook, chief", "smith", "NA"};
     const std::string& job = jobs[draw(4)];
     const bool bought = age + (job == "clerk" ? 30 : 0) + draw(20) > 70;

@@ -27,7 +27,7 @@ OwnedSet make_set(Features features, std::vector<std::int32_t> classes,
 }
 
 OwnedSet floats(std::vector<float> values, std::vector<std::int32_t> classes) {
-  return make_set({FeatureType::kFloat32, 2, {}, std::move(values), {}, {}}, std::move(classes));
+  return make_set({FeatureType::kFloat32, 2, std::move(values), {}}, std::move(classes));
 }
 
 Overlap by_brute_force(const Dataset& training, const Dataset& other) {
@@ -75,7 +75,7 @@ TEST_SUITE("runtime/data") {
 
   TEST_CASE("find_overlap: several values to a row are compared all") {
     const auto set = [](std::vector<float> values) {
-      return make_set({FeatureType::kUint8, 1, {}, {}, {7, 8}, {}}, {}, std::move(values));
+      return make_set({FeatureType::kUint8, 1, {}, {7, 8}}, {}, std::move(values));
     };
     const OwnedSet training = set({1, 2, 3, 4});
     CHECK(find_overlap(training.dataset, set({1, 2, 3, 4}).dataset).rows == 2);
@@ -93,7 +93,7 @@ TEST_SUITE("runtime/data") {
           for (int i = 0; i < 3; ++i) bytes.push_back(static_cast<std::uint8_t>(random() % 6));
           classes.push_back(static_cast<std::int32_t>(random() % 2));
         }
-        return make_set({FeatureType::kUint8, 3, {}, {}, std::move(bytes), {}}, std::move(classes));
+        return make_set({FeatureType::kUint8, 3, {}, std::move(bytes)}, std::move(classes));
       };
       const OwnedSet training = set(200);
       const OwnedSet other = set(1 + random() % 150);
@@ -107,9 +107,8 @@ TEST_SUITE("runtime/data") {
 
   TEST_CASE("find_overlap: rows that are all alike take no longer than others") {
     constexpr std::size_t kRows = 200'000;  // whose pairs nobody waits for
-    const OwnedSet set =
-        make_set({FeatureType::kUint8, 1, {}, {}, std::vector<std::uint8_t>(kRows, 1), {}},
-                 std::vector<std::int32_t>(kRows, 0));
+    const OwnedSet set = make_set({FeatureType::kUint8, 1, {}, std::vector<std::uint8_t>(kRows, 1)},
+                                  std::vector<std::int32_t>(kRows, 0));
     CHECK(find_overlap(set.dataset, set.dataset).rows == kRows);
   }
 }

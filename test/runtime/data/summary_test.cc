@@ -44,7 +44,7 @@ using Top = std::vector<std::pair<std::string, std::size_t>>;
 
 TEST_SUITE("runtime/data") {
   TEST_CASE("summarize: each feature has its least, largest and mean value over the given rows") {
-    const Features features{FeatureType::kFloat32, 2, {}, {5, 100, -1, 7, 3, 7, 1, 7}, {}, {}};
+    const Features features{FeatureType::kFloat32, 2, {5, 100, -1, 7, 3, 7, 1, 7}, {}};
     const std::vector<std::string> names = {"size", "age"};
     const std::vector<std::uint32_t> rows = {1, 2, 3};
     const std::vector<FeatureSummary> summaries = summarize(features.view(), rows, names);
@@ -63,13 +63,13 @@ TEST_SUITE("runtime/data") {
   }
 
   TEST_CASE("summarize: features without names are numbered from 1") {
-    const Features features{FeatureType::kFloat32, 2, {}, {1, 2}, {}, {}};
+    const Features features{FeatureType::kFloat32, 2, {1, 2}, {}};
     const std::vector<std::uint32_t> rows = {0};
     CHECK(summarize(features.view(), rows, {})[1].name == "feature 2");
   }
 
   TEST_CASE("summarize: pixels are one line, in the units of the file") {
-    const Features features{FeatureType::kUint8, 2, {}, {}, {0, 255, 10, 20, 30, 40}, {}};
+    const Features features{FeatureType::kUint8, 2, {}, {0, 255, 10, 20, 30, 40}};
     const std::vector<std::uint32_t> rows = {1, 2};
     const std::vector<FeatureSummary> summaries = summarize(features.view(), rows, {});
     REQUIRE(summaries.size() == 1);
