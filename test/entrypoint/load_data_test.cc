@@ -176,8 +176,8 @@ TEST_SUITE("entrypoint") {
     check_contains(job.complaint(), {"c.csv: the weights of all 1 test rows are 0"});
     job.environment.test.reset();
     job.hyperparameters.validation_split = 0.5;
-    job.training("a.csv", "y,w,a\n0,0,1\n1,0,2\n");
-    check_contains(job.complaint(), {"a.csv: the weights of all 1 validation rows are 0"});
+    job.training("a.csv", "y,w,a\n0,0,1\n1,0,2\n0,0,3\n1,0,4\n");
+    check_contains(job.complaint(), {"a.csv: the weights of all 2 validation rows are 0"});
   }
 
   TEST_CASE("load_data: rows of other features than the training rows' are refused") {

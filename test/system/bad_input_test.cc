@@ -132,7 +132,7 @@ TEST_SUITE("system/bad_input") {
          {"Column \"2\"", "asks for a date", "\"x\""}},
         {"a type of no column",
          "rows.csv",
-         "y,size\n1,x\n",
+         "y,size\n1,x\n0,z\n",
          {{"target", "y"}, {"column_types", "sise=category"}},
          {"\"sise\"", "\"size\""}},
         {"columns that never vary",

@@ -89,8 +89,8 @@ TEST_SUITE("system/command_line") {
       const std::string name = entry["name"];
       CAPTURE(name);
       // Other commands have options of these names.
-      const bool is_shared =
-          name == "header" || name == "task" || name == "eval_metrics" || name == "metric_style";
+      const bool is_shared = name == "header" || name == "delimiter" || name == "task" ||
+                             name == "eval_metrics" || name == "metric_style";
       CHECK(begins_with("  --" + name + " ") == (is_shared ? 2 : 1));
       CHECK(begins_with("  " + entry["group"].get<std::string>() + ":") == 1);
     }

@@ -178,7 +178,7 @@ TEST_SUITE("system/predict") {
 
     const Trained model("rows.csv", clouds_csv(100, {"0", "1"}, 1), {"--epochs", "1"});
     CHECK(contains(model.refuse("rows.csv", "1,2,3,4\n1,2,3\n"), "line 2"));
-    CHECK(contains(model.refuse("rows.csv", "1,2,3,nan\n"), "line 1, column 4"));
+    CHECK(contains(model.refuse("rows.csv", "1,2,3,inf\n"), "line 1, column 4"));
     CHECK(contains(model.refuse("rows.npy", npy("<f4", "(2, 3)", std::string(24, '\0'))),
                    "Expected rows as the model was trained on"));
     // A file of predictions is there whole or not at all.
