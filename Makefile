@@ -49,7 +49,7 @@ test: setup ## All tests that need no container and no Python
 	@$(call run_tests,release)
 test-all: test oracle test-container ## All tests
 oracle: build .venv/installed ## Keras and NumPy judge what the program reads and writes
-	@$(call compile,release,mlp_steps mlp_metric_values)
+	@$(call compile,release,mlp_steps mlp_metric_values mlp_read_table)
 	@.venv/bin/python -m pytest -q test/oracle
 parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (takes long)
 	@.venv/bin/python test/oracle/parity.py
