@@ -42,6 +42,16 @@ const char* skip_blanks(const char* p, const char* last, char delimiter) {
   return p;
 }
 
+// To the begin of the next line that is not blank.
+const char* skip_blank_lines(const char* p, const char* last, char delimiter) {
+  while (true) {
+    const char* const end = skip_blanks(p, last, delimiter);
+    if (end == last) return last;
+    if (!is_line_end(*end)) return p;
+    p = skip_line_end(end, last);
+  }
+}
+
 const char* find_end(const char* p, const char* last, char delimiter) {
   while (p != last && *p != delimiter && !is_line_end(*p)) ++p;
   return p;
@@ -143,7 +153,9 @@ char find_delimiter(std::string_view text) {
     const char* p = text.data();
     std::size_t fields = 0;
     bool agree = true;
-    for (std::size_t record = 0; record < kRecordsToCompare && p != last; ++record) {
+    for (std::size_t record = 0; record < kRecordsToCompare; ++record) {
+      p = skip_blank_lines(p, last, delimiter);
+      if (p == last) break;
       const std::size_t found = take_record(p, last, delimiter).size();
       // The last record may be cut short.
       if (record == 0) {

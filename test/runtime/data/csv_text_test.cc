@@ -88,7 +88,8 @@ TEST_SUITE("runtime/data") {
     for (const Case& c :
          {Case{"a,b\n1,2\n", ','}, Case{"a;b\n1,5;2,5\n", ';'}, Case{"a\tb\n1 2\t3\n", '\t'},
           Case{"a|b,c|d\n1|2|3\n", '|'}, Case{"\"a;b;c\",d\n1,2\n", ','}, Case{"a\n1\n", ','},
-          Case{"", ','}, Case{"a;b;c\n1;2\n", ';'}, Case{"x;y\n1;2\n3;4,5,6,7", ';'}}) {
+          Case{"", ','}, Case{"a;b;c\n1;2\n", ';'}, Case{"x;y\n1;2\n3;4,5,6,7", ';'},
+          Case{"\n \t\r\n\ra;\"b,c\"\n\n1;2\n", ';'}}) {
       CAPTURE(c.text);
       CHECK(find_delimiter(c.text) == c.delimiter);
     }
