@@ -44,6 +44,7 @@ std::vector<std::string> read_columns_file(const std::filesystem::path& model_di
     fail("is damaged");
   }
   const std::unordered_set<std::string_view> found(columns.begin(), columns.end());
+  if (found.size() != columns.size()) fail("names a column twice");
   for (const InputColumn& column : preprocessor.columns()) {
     if (found.contains(column.name)) continue;
     fail(fmt::format("lacks the column {} of model.h5", in_quotes(column.name)));

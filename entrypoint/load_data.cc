@@ -364,7 +364,7 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
     fit_columns(preprocessor_config(hyperparameters, options, layout), layout, training_rows,
                 with_summary, training.rows, data);
     if (layout.named) data.file_columns = layout.columns;
-    options.known.emplace(KnownTable{data.preprocessor, layout});
+    options.known.emplace(KnownTable{data.preprocessor, layout, data.schema.labels_are_text});
   }
   if (with_summary && !training.is_csv)
     data.summary = summarize(training.rows.features.view(), training_rows, {});
@@ -378,9 +378,19 @@ TrainingData load_data(const Environment& environment, const Hyperparameters& hy
 
   std::optional<Table> validation;
   std::optional<Table> test;
+  const auto read_judge = [&](const Channel& channel, ChannelRole role) {
+    ChannelRows rows = read(channel, role);
+    if (training.is_csv && !rows.is_csv && layout.named && !layout.in_file_order()) {
+      throw UserError(
+          fmt::format("{}: the columns of arrays have no names, and those of the training rows "
+                      "({}) are taken in the order of their names. Give these rows as CSV too.",
+                      rows.rows.source, training.rows.source));
+    }
+    return std::move(rows.rows);
+  };
   if (environment.validation)
-    validation = read(*environment.validation, ChannelRole::kValidation).rows;
-  if (environment.test) test = read(*environment.test, ChannelRole::kTest).rows;
+    validation = read_judge(*environment.validation, ChannelRole::kValidation);
+  if (environment.test) test = read_judge(*environment.test, ChannelRole::kTest);
   // As in the TensorFlow demo, the test arrays beside the training arrays serve as test and as
   // validation rows, where nothing else does.
   const bool arrays_test = training.test && !test;

@@ -117,7 +117,10 @@ PredictInputOptions input_options(const CommandLine& line, const Artifact& artif
   PredictInputOptions options;
   options.row_shape = artifact.schema.row_shape;
   options.preprocessor = &predictor.preprocessor();
-  options.file_columns = read_columns_file(model_dir, predictor.preprocessor());
+  // A model that is older than the file has its columns in the order of its training file.
+  options.file_columns = artifact.preprocessor.empty()
+                             ? artifact.schema.feature_names
+                             : read_columns_file(model_dir, artifact.preprocessor);
   options.target_names = artifact.schema.target_names;
   options.weight_name = artifact.schema.weight_name;
   if (artifact.missing_values) options.missing_values = MissingValues(*artifact.missing_values);

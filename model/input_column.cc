@@ -47,6 +47,7 @@ Json fill_to_json(double fill) { return std::isnan(fill) ? Json() : Json(fill); 
 
 std::optional<BooleanWord> boolean_word(std::string_view text) {
   constexpr std::size_t kLongest = 5;
+  text = category_text(text);
   if (text.size() > kLongest) return std::nullopt;
   const std::string word = lower_case(text);
   for (std::size_t pair = 0; pair < kWords.size(); ++pair) {

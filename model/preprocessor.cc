@@ -554,12 +554,25 @@ Preprocessor Preprocessor::from_json(const Json& json) {
   const auto scaling = find_scaling(json.at("scaling").get<std::string>());
   if (!scaling) throw std::range_error("the scaling is none that is known");
   preprocessor.scaling_ = *scaling;
-  std::set<std::string_view> names;
+  std::set<std::string, std::less<>> names;
+  std::set<std::string> names_aside;
   if (!json.at("columns").is_array()) throw std::range_error("the columns are no list");
   preprocessor.columns_.reserve(json.at("columns").size());
   for (const Json& column : json.at("columns")) {
     const InputColumn& input = preprocessor.columns_.emplace_back(InputColumn::from_json(column));
     if (!names.insert(input.name).second) throw std::range_error("two columns have one name");
+  }
+  for (const std::size_t number : preprocessor.set_aside_) {
+    if (!names_aside.insert(fmt::to_string(number)).second ||
+        names.contains(fmt::to_string(number)))
+      throw std::range_error("a column's number stands there twice");
+  }
+  if (!preprocessor.named_) {
+    for (std::size_t number = 1; number <= names.size() + names_aside.size(); ++number) {
+      const std::string name = fmt::to_string(number);
+      if (!names.contains(name) && !names_aside.contains(name))
+        throw std::range_error("a column's number is missing");
+    }
   }
   preprocessor.finish();
   if (preprocessor.empty()) return preprocessor;

@@ -144,9 +144,17 @@ class BlockReader {
     if (status == NumberStatus::kNumber) return true;
     value = static_cast<T>(kNan);
     if (piece_.surprises[column] == CsvPiece::Surprise::kText) return true;
-    if (status == NumberStatus::kTooLarge) return fail(Kind::kTooLarge, column);
-    if (is_infinity(text)) return fail(Kind::kInfinite, column);
+    if (status == NumberStatus::kTooLarge) return doubt(slot, column, Kind::kTooLarge);
+    if (is_infinity(text)) return doubt(slot, column, Kind::kInfinite);
     return surprise(slot, column, Kind::kNoNumber, CsvPiece::Surprise::kText);
+  }
+
+  bool doubt(const CsvSlot& slot, std::size_t column, Kind kind) {
+    if (slot.strict) return fail(kind, column);
+    const auto same = [column](const CsvProblem& known) { return known.column == column; };
+    if (std::none_of(piece_.doubts.begin(), piece_.doubts.end(), same))
+      piece_.doubts.push_back({kind, record_, column});
+    return true;
   }
 
   bool surprise(const CsvSlot& slot, std::size_t column, Kind kind, CsvPiece::Surprise surprise) {

@@ -65,7 +65,10 @@ struct CsvPiece {
   // use then. A gap is a missing value in a row of floats.
   enum class Surprise : std::uint8_t { kNone, kGap, kText };
   std::vector<Surprise> surprises;
-  CsvProblem problem;         // the first one, behind which nothing was read
+  CsvProblem problem;  // the first one, behind which nothing was read
+  // Infinite and too large numbers, the first of each column: problems, unless the column turns out
+  // to be texts.
+  std::vector<CsvProblem> doubts;
   const char* end = nullptr;  // behind the last record that was read, and blank lines at the end
   const char* blank_line = nullptr;  // the first of these
 };

@@ -72,63 +72,68 @@ struct Place {
   }
 };
 
-[[noreturn]] void throw_blank_line(const std::string& file, std::size_t line) {
-  throw UserError(fmt::format(
+std::string blank_line_text(const std::string& file, std::size_t line) {
+  return fmt::format(
       "{}, line {}: the line is blank, but rows follow it. Expected one row per line without gaps: "
       "remove the blank line, or fill in its value.",
-      file, line));
+      file, line);
 }
 
-[[noreturn]] void throw_problem(const Place& place, const CsvProblem& problem, bool is_target) {
+std::string problem_text(const Place& place, const CsvProblem& problem, bool is_target) {
   const std::string row = place.row(problem.record);
-  if (problem.kind == Kind::kBlankLine) throw_blank_line(place.file, place.line_of(problem.record));
+  if (problem.kind == Kind::kBlankLine)
+    return blank_line_text(place.file, place.line_of(problem.record));
   const std::vector<CsvField> fields = place.fields(problem.record);
   if (problem.kind == Kind::kRagged) {
-    throw UserError(fmt::format(
+    return fmt::format(
         "{}: found {} field{}, expected {} as in line 1. Correct the line, or remove it.", row,
-        fields.size(), fields.size() == 1 ? "" : "s", place.rows.slots.size()));
+        fields.size(), fields.size() == 1 ? "" : "s", place.rows.slots.size());
   }
   const std::string field = place.field(problem.record, problem.column);
   const std::string& text = fields.at(problem.column).text;
   if (text.find('\0') != std::string::npos) {
-    throw UserError(fmt::format(
-        "{}: found a zero byte, so the file is no plain text. Save it as CSV in UTF-8.", field));
+    return fmt::format(
+        "{}: found a zero byte, so the file is no plain text. Save it as CSV in UTF-8.", field);
   }
   const std::string_view what = is_target ? "the target" : "the value";
   switch (problem.kind) {
     case Kind::kOpenQuote:
-      throw UserError(fmt::format(
+      return fmt::format(
           "{}: the quotes around {} are not closed at the end of the field. Expected a closing "
           "quote before the next delimiter, and quotes inside doubled. Correct the field.",
-          field, in_quotes(text)));
+          field, in_quotes(text));
     case Kind::kTooLarge:
-      throw UserError(fmt::format(
+      return fmt::format(
           "{}: {} {} is beyond the largest {} value. Scale the column down, or correct the value.",
           field, what, in_quotes(text),
-          place.rows.floats > 0 && !is_target ? "float32, 3.4e38," : "float64, 1.8e308,"));
+          place.rows.floats > 0 && !is_target ? "float32, 3.4e38," : "float64, 1.8e308,");
     case Kind::kInfinite:
-      throw UserError(
-          fmt::format("{}: expected a finite number, found {}. Replace it, drop the row, or add it "
-                      "to the hyperparameter missing_values.",
-                      field, in_quotes(text)));
+      return fmt::format(
+          "{}: expected a finite number, found {}. Replace it, drop the row, or add it "
+          "to the hyperparameter missing_values.",
+          field, in_quotes(text));
     case Kind::kMissing:
-      throw UserError(fmt::format(
+      return fmt::format(
           "{}: expected a number, found {}, a missing value, of which the model has learned "
           "nothing. Fill it in, or drop the row.",
-          field, text.empty() ? "nothing" : in_quotes(text)));
+          field, text.empty() ? "nothing" : in_quotes(text));
     default:
       break;
   }
   if (is_target) {
-    throw UserError(
-        fmt::format("{}: the target is {}, which is no number. Several targets need numbers: "
-                    "correct it, or choose this column as the only target.",
-                    field, in_quotes(text)));
+    return fmt::format(
+        "{}: the target is {}, which is no number. Several targets need numbers: "
+        "correct it, or choose this column as the only target.",
+        field, in_quotes(text));
   }
-  throw UserError(
-      fmt::format("{}: expected a number, found {}. Correct it, or, if it means that the value is "
-                  "missing, add it to the hyperparameter missing_values.",
-                  field, in_quotes(text)));
+  return fmt::format(
+      "{}: expected a number, found {}. Correct it, or, if it means that the value is "
+      "missing, add it to the hyperparameter missing_values.",
+      field, in_quotes(text));
+}
+
+[[noreturn]] void throw_problem(const Place& place, const CsvProblem& problem, bool is_target) {
+  throw UserError(problem_text(place, problem, is_target));
 }
 
 [[noreturn]] void throw_bad_text(const Place& place, const char* record, std::size_t column,
@@ -243,8 +248,10 @@ class ChannelReader {
   bool pass() {
     floats_ = {};
     columns_ = {};
+    doubt_.reset();
     surprised_ = false;
     for (const CsvOpener& open : files_) read_file(open);
+    if (!surprised_ && doubt_) throw UserError(*doubt_);
     return !surprised_;
   }
 
@@ -280,7 +287,8 @@ class ChannelReader {
   std::vector<CsvSlot> target_slots_;
   std::vector<const InputColumn*> inputs_;  // of the features, where they are known
   bool surprised_ = false;
-  std::vector<float> floats_;    // where plain_
+  std::optional<std::string> doubt_;  // of a number, unless a surprise makes it a text
+  std::vector<float> floats_;         // where plain_
   std::vector<Column> columns_;  // the features, unless plain_, then the targets and the weight
 };
 
@@ -354,6 +362,12 @@ void ChannelReader::compare_columns(const std::string& file,
         "set the hyperparameter header.",
         file, others, first_file_.empty() ? "have" : "has"));
   }
+  if (!named && layout_.named && !first_file_.empty()) {
+    throw UserError(
+        fmt::format("{}: line 1 is no header, but {} has one. Expected the same in all files: "
+                    "correct one, or set the hyperparameter header.",
+                    file, first_file_));
+  }
   if (!named) {
     if (columns.size() == layout_.columns.size()) return;
     throw UserError(fmt::format(
@@ -418,7 +432,8 @@ void ChannelReader::read_file(const CsvOpener& open) {
   CsvText text(open(), options_.delimiter);
   std::size_t line = 1;
   const std::vector<std::string> first_line = first_record(text, line);
-  const bool named = has_header(first_line, options_.header, options_.choice);
+  const bool named =
+      has_header(first_line, options_.header, options_.choice, options_.missing_values);
   const bool is_first = feature_slots_.empty();
   if (is_first && options_.known) {
     begin_known();
@@ -435,8 +450,10 @@ void ChannelReader::read_file(const CsvOpener& open) {
   if (named) skip_first_record(text, line);
   if (is_first) {
     first_file_ = text.name();
-    target_slots_.assign(layout_.targets.size(),
-                         {CsvSlot::Kind::kNumber, 0, layout_.targets.size() > 1});
+    const bool is_text = options_.known && options_.known->target_is_text;
+    target_slots_.assign(
+        layout_.targets.size(),
+        {is_text ? CsvSlot::Kind::kText : CsvSlot::Kind::kNumber, 0, layout_.targets.size() > 1});
     look_at_first_rows(text, roles);
   }
 
@@ -491,6 +508,10 @@ void ChannelReader::merge(const CsvPiece& piece, const Place& place,
   }
   note_surprises(piece, roles);
   if (surprised_) return;
+  if (!doubt_ && !piece.doubts.empty()) {
+    const CsvProblem& first = piece.doubts.front();
+    doubt_ = problem_text(place, first, roles[first.column].what == Role::What::kTarget);
+  }
   floats_.insert(floats_.end(), piece.floats.begin(), piece.floats.end());
   for (std::size_t column = 0; column < roles.size(); ++column) {
     const CsvSlot& slot = place.rows.slots[column];
@@ -669,7 +690,7 @@ std::size_t CsvReader::read(Table& table, std::size_t limit) {
     read_csv_block(block_, rows_, limit - count, piece);
     const Place place = {text_.name(), names_, block_, line_, rows_};
     if (piece.problem.kind != Kind::kNone) throw_problem(place, piece.problem, false);
-    if (piece.rows > 0 && blank_line_) throw_blank_line(text_.name(), *blank_line_);
+    if (piece.rows > 0 && blank_line_) throw UserError(blank_line_text(text_.name(), *blank_line_));
     if (piece.blank_line != nullptr) blank_line_ = place.line_of(piece.blank_line);
     std::vector<float>& floats = table.features.floats;
     floats.insert(floats.end(), piece.floats.begin(), piece.floats.end());
@@ -709,14 +730,37 @@ bool CsvReader::first_line_is_header(const std::vector<std::string>& first_line)
   const std::unordered_set<std::string_view> fields(first_line.begin(), first_line.end());
   const auto is_there = [&](const InputColumn* input) { return fields.contains(input->name); };
   const bool named = options_.preprocessor->named();
-  if (named && std::all_of(used_.begin(), used_.end(), is_there)) return true;
-  if (!has_header(first_line, Header::kAuto, {})) return false;
-  // No field is a number: a header, unless all could be a row's.
-  if (named && std::any_of(used_.begin(), used_.end(), is_there)) return true;
-  const auto is_number = [](const InputColumn* input) {
-    return input->type == ColumnType::kNumber;
-  };
-  return std::any_of(used_.begin(), used_.end(), is_number) || first_line.size() != places().size();
+  const bool distinct = fields.size() == first_line.size();
+  if (named && (std::all_of(used_.begin(), used_.end(), is_there) ||
+                (distinct && std::any_of(used_.begin(), used_.end(), is_there)))) {
+    return true;
+  }
+  if (!has_header(first_line, Header::kAuto, {}, options_.missing_values)) return false;
+  // It may name columns. It is a row where it can be one, unless its words are much like names.
+  if (!can_be_row(first_line)) return true;
+  std::vector<std::string> known;
+  for (const InputColumn* const input : used_) known.push_back(input->name);
+  return named && std::all_of(first_line.begin(), first_line.end(), [&](const std::string& field) {
+           return !closest_name(field, known).empty();
+         });
+}
+
+// Whether each field suits the column in its place.
+bool CsvReader::can_be_row(const std::vector<std::string>& fields) const {
+  const std::vector<std::string> columns = places();
+  if (fields.size() != columns.size()) return false;
+  std::unordered_map<std::string_view, const InputColumn*> used;
+  for (const InputColumn* const input : used_) used[input->name] = input;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto found = used.find(columns[i]);
+    if (found == used.end() || options_.missing_values.contains(fields[i])) continue;
+    double value = 0;
+    const bool suits = found->second->type == ColumnType::kNumber
+                           ? parse_number(trimmed(fields[i]), value) == NumberStatus::kNumber
+                           : found->second->holds(fields[i]);
+    if (!suits) return false;
+  }
+  return true;
 }
 
 CsvSlot CsvReader::slot_of(std::size_t used) const {
@@ -756,8 +800,9 @@ void CsvReader::plan_by_name(const std::vector<std::string>& names) {
           file, i + 1, in_quotes(names[i]), did_you_mean(names[i], known), listed(known)));
     }
   }
+  const std::unordered_set<std::string_view> found_names(names.begin(), names.end());
   for (const InputColumn* const input : used_) {
-    if (std::find(names.begin(), names.end(), input->name) != names.end()) continue;
+    if (found_names.contains(input->name)) continue;
     throw UserError(
         fmt::format("{}, line 1: the column {} is missing, which the model needs. The columns "
                     "found are {}. Add the column, under this name.",
@@ -793,6 +838,12 @@ std::vector<std::string> CsvReader::places() const {
 
 void CsvReader::plan_by_place(const std::vector<std::string>& first_line) {
   const std::vector<std::string> columns = places();
+  if (options_.preprocessor->named() && options_.file_columns.empty()) {
+    throw UserError(fmt::format(
+        "{}: line 1 is no header, and the order of the model's columns is not known, since "
+        "columns.json is not beside the model. Give the rows a header, or put the file there.",
+        text_.name()));
+  }
   if (first_line.size() != columns.size()) {
     const std::string& file = text_.name();
     if (!options_.has_target && first_line.size() == columns.size() + 1) {

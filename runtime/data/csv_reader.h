@@ -42,6 +42,7 @@ class CsvReader final : public RecordReader {
   void plan_by_name(const std::vector<std::string>& names);
   void plan_by_place(const std::vector<std::string>& first_line);
   bool first_line_is_header(const std::vector<std::string>& first_line) const;
+  bool can_be_row(const std::vector<std::string>& fields) const;
   std::vector<std::string> places() const;
   CsvSlot slot_of(std::size_t used) const;
 

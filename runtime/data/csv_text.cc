@@ -178,7 +178,13 @@ CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter)
   fill(kBlockBytes);
   check_beginning();
   if (waiting().starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
-  if (delimiter_ == 0) delimiter_ = find_delimiter(waiting());
+  const bool finds = delimiter_ == 0;
+  do {
+    if (finds) delimiter_ = find_delimiter(waiting());
+    const char* const first = buffer_.data() + begin_;
+    if (next_record(first, first + 1, buffer_.data() + end_, delimiter_) != nullptr) break;
+    fill(2 * (end_ - begin_));
+  } while (!ended_ && end_ - begin_ <= kLongestRecord);
 }
 
 std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line) {

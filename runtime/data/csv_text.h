@@ -52,7 +52,8 @@ class CsvText {
   const std::string& name() const { return source_->name(); }
   char delimiter() const { return delimiter_; }
 
-  // What is read but not given yet: of an untouched file, its beginning. May end within a record.
+  // What is read but not given yet: of an untouched file, its beginning, with the first record as a
+  // whole. May end within another.
   std::string_view waiting() const { return {buffer_.data() + begin_, end_ - begin_}; }
   // Leaves out the first bytes of waiting(), which are whole records.
   void skip(std::size_t bytes) { begin_ += bytes; }

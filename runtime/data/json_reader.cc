@@ -147,7 +147,10 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
     if (is_number() || reader_.options_.missing_values.contains(text)) {
       add_text_or_number(text);
     } else {
-      add_text(fmt::format("{}", value));
+      // As it is written where the column knows it so, as "0.50"; else as 3 for 3.0.
+      const std::vector<std::string>& known = key_->input->categories;
+      const bool is_known = std::binary_search(known.begin(), known.end(), text);
+      add_text(is_known ? text : fmt::format("{}", value));
     }
     return true;
   }

@@ -35,7 +35,7 @@ bool JsonRecords::next(std::string_view& record) {
   std::size_t depth = 0;
   bool in_string = false;
   for (std::size_t i = 0;; ++i) {
-    if (i == kLongestRecord) {
+    if (i >= kLongestRecord) {
       throw UserError(
           fmt::format("{}: the record is longer than {} MiB, or has no closing bracket. Expected "
                       "an object for each row. Correct the file.",

@@ -58,6 +58,16 @@ std::size_t count_rows(const std::string& name, const std::vector<std::size_t>& 
                   name, shape_text(shape), fmt::join(extents, ", "), width));
 }
 
+// Whether the model's columns are those of rows without header, in their order.
+bool in_order_of_places(const PredictInputOptions& options) {
+  if (!options.preprocessor->named()) return true;
+  TableLayout layout;
+  layout.columns = options.file_columns;
+  for (const InputColumn& input : options.preprocessor->columns())
+    if (is_used(input.type)) layout.features.push_back(input.name);
+  return layout.in_file_order();
+}
+
 }  // namespace
 
 std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
@@ -92,6 +102,12 @@ std::unique_ptr<RecordReader> open_records(const std::filesystem::path& file,
         fmt::format("{}: the model was trained on a table with columns of text, dates or gaps, "
                     "which an array can't hold. Give the rows as CSV, or as JSON records.",
                     name));
+  }
+  if (!in_order_of_places(options)) {
+    throw UserError(fmt::format(
+        "{}: the columns of an array have no names, and the model's stand in another order than in "
+        "its training file. Give the rows as CSV, or as JSON records.",
+        name));
   }
   std::shared_ptr<const ArrayFile> array;
   if (format == FileFormat::kNpz) {

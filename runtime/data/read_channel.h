@@ -22,6 +22,7 @@ namespace mlp {
 struct KnownTable {
   const Preprocessor& preprocessor;
   const TableLayout& layout;
+  bool target_is_text = false;
 };
 
 struct ReadOptions {
@@ -65,7 +66,7 @@ struct PredictInputOptions {
   std::vector<std::size_t> row_shape;          // what the model expects of arrays
   const Preprocessor* preprocessor = nullptr;  // of tables; not empty, outlives the reader
   // All columns of the training file, in its order, where that had a header: the order of rows
-  // without one. Empty: not known, so the order is the preprocessor's.
+  // without one, which are refused where it is not known (empty) and columns have names.
   std::vector<std::string> file_columns;
   std::vector<std::string> target_names;  // dropped where a file names them; may be empty
   std::string weight_name;                // likewise

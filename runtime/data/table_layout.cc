@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "model/error.h"
@@ -42,6 +44,8 @@ std::vector<std::string> all_of(const ColumnChoice& choice) {
 
 // 0, 1, 2, ... or 1, 2, 3, ..., as tools write it where columns have no names.
 bool counts_up(const std::vector<std::string>& fields) {
+  constexpr std::size_t kLeastFields = 3;
+  if (fields.size() < kLeastFields) return false;
   for (std::size_t first = 0; first < 2; ++first) {
     bool counts = true;
     for (std::size_t i = 0; i < fields.size(); ++i)
@@ -141,6 +145,14 @@ class Chooser {
 
 std::size_t TableLayout::find(std::string_view name) const { return index_of(columns, name); }
 
+bool TableLayout::in_file_order() const {
+  const std::unordered_set<std::string_view> used(features.begin(), features.end());
+  std::vector<std::string> in_order;
+  std::copy_if(columns.begin(), columns.end(), std::back_inserter(in_order),
+               [&](const std::string& column) { return used.contains(column); });
+  return in_order == features;
+}
+
 std::vector<std::string> numbered_columns(std::size_t count) {
   std::vector<std::string> numbers;
   for (std::size_t i = 1; i <= count; ++i) numbers.push_back(fmt::to_string(i));
@@ -148,13 +160,17 @@ std::vector<std::string> numbered_columns(std::size_t count) {
 }
 
 bool has_header(const std::vector<std::string>& first_line, Header header,
-                const ColumnChoice& choice) {
+                const ColumnChoice& choice, const MissingValues& missing) {
   if (header != Header::kAuto) return header == Header::kYes;
-  if (std::none_of(first_line.begin(), first_line.end(), is_number)) return true;
   const std::vector<std::string> asked = all_of(choice);
+  const auto is_name = [](const std::string& column) { return !column_number(column); };
+  if (std::any_of(asked.begin(), asked.end(), is_name)) return true;
   if (!asked.empty() && counts_up(first_line)) return true;
-  return std::any_of(asked.begin(), asked.end(),
-                     [](const std::string& name) { return !column_number(name); });
+  std::unordered_set<std::string_view> seen;
+  return std::all_of(first_line.begin(), first_line.end(), [&](const std::string& field) {
+    return field.empty() ||
+           (!is_number(field) && !missing.contains(field) && seen.insert(field).second);
+  });
 }
 
 std::vector<std::string> header_names(const std::string& file, std::vector<std::string> fields) {
@@ -217,11 +233,9 @@ TableLayout choose_columns(const std::string& file, bool named, std::vector<std:
   if (named) {
     std::sort(layout.features.begin(), layout.features.end(), comes_before);
     std::sort(layout.ignored.begin(), layout.ignored.end(), comes_before);
-  } else {
-    std::sort(layout.features.begin(), layout.features.end(),
-              [&](const std::string& a, const std::string& b) {
-                return layout.find(a) < layout.find(b);
-              });
+  } else if (!choice.features.empty()) {
+    const auto place = [](const std::string& number) { return column_number(number).value(); };
+    std::ranges::sort(layout.features, {}, place);
   }
   return layout;
 }

@@ -5,10 +5,11 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/data/missing_values.h"
+
 namespace mlp {
 
-// Whether the first line of a CSV file names its columns. kAuto: it does if a column is asked for
-// by a name, or if no field of it is a number.
+// Whether the first line of a CSV file names its columns. kAuto: has_header() finds out.
 enum class Header { kAuto, kYes, kNo };
 
 // Which column of a table is what, as the user says it: by the header's names, or by numbers from 1
@@ -32,14 +33,18 @@ struct TableLayout {
 
   // The place of a column in `columns`; columns.size() where there is none.
   std::size_t find(std::string_view name) const;
+  // Whether the features stand in the order of the file.
+  bool in_file_order() const;
 };
 
 // "1" to "count".
 std::vector<std::string> numbered_columns(std::size_t count);
 
-// Whether `first_line` is a header.
+// Whether `first_line` is a header. Under kAuto it is one if a column is asked for by a name; if
+// none of its fields is a number or one of the words for a missing value, and none stands there
+// twice; or if it counts 0, 1, 2, ... and a column is asked for.
 bool has_header(const std::vector<std::string>& first_line, Header header,
-                const ColumnChoice& choice);
+                const ColumnChoice& choice, const MissingValues& missing);
 
 // Names for a header's fields: those without one get pandas's "Unnamed: 0", by their place. Throws
 // UserError, with `file`, for names that are no UTF-8 text and for one that stands there twice.

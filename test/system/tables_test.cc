@@ -2,11 +2,13 @@
 #include <libdeflate.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/support/temp_directory.h"
@@ -241,7 +243,9 @@ TEST_SUITE("system/tables") {
     train(folder);
     const std::string row = "30,smith,a,2001-01-11,no,town1,kg\n";
     predict(folder, "rows.csv", row);
-    for (const char* bytes : {"{\"columns\": [\"age\", \"job\"]}", "{", "{\"columns\": 7}"}) {
+    for (const char* bytes :
+         {"{\"columns\": [\"age\", \"job\"]}", "{", "{\"columns\": 7}",
+          R"({"columns": ["age", "job", "name", "since", "member", "town", "unit", "age"]})"}) {
       CAPTURE(bytes);
       folder.write("model/columns.json", bytes);
       const ProgramEnd end = run_program(native(folder.path(), {"predict", "--input", "rows.csv"}));
@@ -251,7 +255,7 @@ TEST_SUITE("system/tables") {
     fs::remove(folder / "model/columns.json");
     const ProgramEnd end = run_program(native(folder.path(), {"predict", "--input", "rows.csv"}));
     CHECK(end.exit_code == 1);
-    CHECK(end.err.find("found 7 fields") != std::string::npos);
+    CHECK(end.err.find("columns.json is not beside the model") != std::string::npos);
   }
 
   TEST_CASE("mlp train: what is learned about columns comes from the training rows alone") {
@@ -297,6 +301,57 @@ TEST_SUITE("system/tables") {
     whole.write("data/rows.csv", to_csv(rows));
     CHECK(run_well(native(folder.path(), predicting)).out ==
           run_well(native(whole.path(), predicting)).out);
+  }
+
+  TEST_CASE("docs/data.md: the worked example is what the program does") {
+    const std::vector<std::string> page =
+        lines_of(read_bytes(fs::path(MLP_SOURCE_DIR) / "docs/data.md"));
+    const auto at = [&](const std::string& start) {
+      const auto found = std::find_if(page.begin(), page.end(), [&](const std::string& line) {
+        return line.starts_with(start);
+      });
+      REQUIRE(found != page.end());
+      return static_cast<std::size_t>(found - page.begin());
+    };
+    std::string csv;
+    for (std::size_t i = at("bought,age,job,since"); page[i] != "```"; ++i) csv += page[i] + "\n";
+    const TempDirectory folder;
+    folder.write("rows.csv", csv);
+    run_well(native(folder.path(), {"train", "--train", "rows.csv", "--target", "bought"}));
+    const std::vector<std::string> encoded = lines_of(
+        run_well(native(folder.path(), {"predict", "--input", "rows.csv", "--encoded"})).out);
+    REQUIRE(encoded.size() == 5);
+    // "| a | b |" as fields.
+    const auto cells = [](const std::string& row) {
+      std::vector<std::string> fields;
+      for (std::size_t begin = 2; begin < row.size();) {
+        const std::size_t end = row.find(" |", begin);
+        fields.push_back(row.substr(begin, end - begin));
+        begin = end + 3;
+      }
+      return fields;
+    };
+    const std::size_t table = at("| age | since=year |");
+    std::string header;
+    for (const std::string& name : cells(page[table])) header += (header.empty() ? "" : ",") + name;
+    CHECK(encoded[0] == header);
+    for (std::size_t row = 0; row < 4; ++row) {
+      std::vector<std::string> values;
+      std::string value;
+      for (const char c : encoded[row + 1] + ",") {
+        if (c == ',') {
+          values.push_back(std::exchange(value, ""));
+        } else {
+          value += c;
+        }
+      }
+      const std::vector<std::string> shown = cells(page[table + 2 + row]);
+      REQUIRE(shown.size() == values.size());
+      for (std::size_t i = 0; i < shown.size(); ++i) {
+        CAPTURE(i);
+        CHECK(std::fabs(std::stod(values[i]) - std::stod(shown[i])) < 0.0006);  // three decimals
+      }
+    }
   }
 
   TEST_CASE("mlp train: features, ignore, column_types and missing_values choose what is learned") {

@@ -117,6 +117,8 @@ std::unique_ptr<Learned> model_of(std::size_t width, Strings names = {}, std::st
   model->preprocessor = Preprocessor::plain(std::move(names), width);
   model->options.preprocessor = &model->preprocessor;
   model->options.row_shape = {width};
+  for (const InputColumn& input : model->preprocessor.columns())
+    model->options.file_columns.push_back(input.name);
   if (!target.empty()) model->options.target_names = {std::move(target)};
   return model;
 }
@@ -261,6 +263,9 @@ TEST_SUITE("runtime/data") {
   }
 
   TEST_CASE("read_csv: files without header can't stand beside one with header") {
+    CHECK_THROWS_WITH_AS(train_channel({"b,a,y\n1,x,2\n", "3,x,4\n"}, asking({"3"})),
+                         doctest::Contains("b.csv: line 1 is no header, but a.csv has one"),
+                         UserError);
     // header=false takes the other file's header for a row of text.
     const Table table = train_channel({"1,2\n", "x,y\n3,4\n"}, asking({}, "", Header::kNo)).rows;
     CHECK(table.targets.at(0).text == Strings{"1", "x", "3"});
@@ -561,6 +566,61 @@ TEST_SUITE("runtime/data") {
     CHECK(predict("z,3\n", numbered->options).columns.at(1).numbers == Doubles{3});
     numbered->options.has_target = true;
     CHECK(predict("1,z,3\n", numbered->options).columns.at(1).numbers == Doubles{3});
+  }
+
+  TEST_CASE("CsvReader: rows without header are refused where their order is not known") {
+    const auto learned = learn("b,y,a\n1,0,x\n2,1,y\n3,0,x\n", "y");
+    learned->options.file_columns.clear();
+    CHECK(predict("a,b\nx,1\n", learned->options).rows() == 1);
+    CHECK_THROWS_WITH_AS(predict("1,x\n", learned->options),
+                         doctest::Contains("columns.json is not beside the model"), UserError);
+  }
+
+  TEST_CASE("CsvReader: a first row of text and gaps is a row, in training as in prediction") {
+    const auto numbered = learn("0,1,clerk\n1,,cook\n0,3,clerk\n");
+    CHECK(predict(",clerk\n10,cook\n20,cook\n", numbered->options).rows() == 3);
+    CHECK(predict("?,cook\n", numbered->options).rows() == 1);
+    CHECK(predict("size,job\n10,cook\n", numbered->options).rows() == 1);
+    CHECK(train_channel({"?,clerk,yes\n3,cook,no\n"}, asking({"-1"})).rows.rows() == 2);
+  }
+
+  TEST_CASE("CsvReader: a header that is none of the model's is told, not taken for a row") {
+    const auto texts = learn("y,color,size\n1,red,S\n0,blue,M\n1,red,M\n0,blue,S\n", "y");
+    CHECK_THROWS_WITH_AS(predict("colour,Size\nred,S\n", texts->options),
+                         doctest::Contains("knows no column \"colour\""), UserError);
+    const auto years = learn("y,2010,2011\n1,5,6\n0,7,8\n", "y");
+    CHECK_THROWS_WITH_AS(predict("2010,2012\n5,6\n", years->options),
+                         doctest::Contains("knows no column \"2012\""), UserError);
+  }
+
+  TEST_CASE("CsvReader: a header or row longer than a block is read as a whole") {
+    std::string header = "y";
+    std::string row = "1";
+    for (int i = 0; i < 70'000; ++i) {
+      header += ",ENSG000000" + std::to_string(10'000'000 + i);
+      row += "," + std::to_string(i);
+    }
+    const Table table = train(header + "\n" + row + "\n" + row + "\n", "y");
+    CHECK(table.feature_names.size() == 70'000);
+    CHECK(table.rows() == 2);
+  }
+
+  TEST_CASE("read_csv: words for infinity, and what looks like huge numbers, may be texts") {
+    CHECK(texts_of(train("y,a\n1,inf\n0,abc\n", "y").columns.at(0)) == Strings{"inf", "abc"});
+    CHECK(texts_of(train("y,a\n1,12e4567\n0,5f3abcd\n", "y").columns.at(0)) ==
+          Strings{"12e4567", "5f3abcd"});
+    CHECK_THROWS_WITH_AS(train("y,a\n1,2\n0,inf\n0,-inf\n", "y"),
+                         doctest::Contains("line 3, column 2 (\"a\"): expected a finite number"),
+                         UserError);
+  }
+
+  TEST_CASE("read_csv: labels that are texts stay texts in rows that have only numbers") {
+    const auto learned = learn("y,a\n01,1\n02,2\nz,3\n", "y");
+    const TableLayout layout = train_channel({"y,a\n01,1\nz,2\n"}, asking({"y"})).layout;
+    ReadOptions options = asking({"y"});
+    options.known.emplace(KnownTable{learned->preprocessor, layout, true});
+    CHECK(train_channel({"y,a\n01,1\n02,5\n"}, options).rows.targets.at(0).text ==
+          Strings{"01", "02"});
   }
 
   TEST_CASE("CsvReader: a line of text is a header only where it can be no row") {

@@ -159,7 +159,8 @@ TEST_SUITE("runtime/data") {
          {"0.1", "-1e-45", "3.4028234663852886e38", "16777217", "7.038531e-26", "1e-400",
           "12345678901234567890123", "0", "-12"}) {
       CAPTURE(number);
-      const PredictInputOptions options = options_of(plain());
+      PredictInputOptions options = options_of(plain());
+      options.file_columns = {"a", "b", "c"};
       CsvReader csv([&] { return memory_source("a.csv", number + ",1," + number); }, options);
       const std::string escaped =
           R"({"a": )" + number + R"(, "b": 1, "c": " )" + number + R"(\t"})";

@@ -12,6 +12,10 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
+bool has_header(const Strings& line, Header header, const ColumnChoice& choice) {
+  return mlp::has_header(line, header, choice, {});
+}
+
 std::string message_of(bool named, const Strings& columns, const ColumnChoice& choice) {
   try {
     choose_columns("a.csv", named, columns, choice);
@@ -36,7 +40,13 @@ TEST_SUITE("runtime/data") {
     CHECK_FALSE(has_header({"5", "1"}, Header::kAuto, {.targets = {"1"}}));
     // As tools number columns that have no names.
     CHECK(has_header({"0", "1", "2"}, Header::kAuto, {.targets = {"2"}}));
+    CHECK(has_header({"1", "2", "3", "4"}, Header::kAuto, {.targets = {"2"}}));
+    CHECK_FALSE(has_header({"0", "1"}, Header::kAuto, {.targets = {"2"}}));
     CHECK_FALSE(has_header({"0", "1", "2"}, Header::kAuto, {}));
+    // A gap or a repeated word is a row's.
+    CHECK_FALSE(has_header({"?", "clerk", "yes"}, Header::kAuto, {.targets = {"-1"}}));
+    CHECK_FALSE(has_header({"x", "s", "x"}, Header::kAuto, {}));
+    CHECK(has_header({"", "a", ""}, Header::kAuto, {}));
     CHECK(has_header({"1", "2"}, Header::kYes, {}));
     CHECK_FALSE(has_header({"a", "b"}, Header::kNo, {}));
   }
@@ -59,6 +69,14 @@ TEST_SUITE("runtime/data") {
                                             {.targets = {"d"}, .features = {"c", "a"}});
     CHECK(some.features == Strings{"a", "c"});
     CHECK(some.ignored == Strings{"b"});
+  }
+
+  TEST_CASE("TableLayout: features may stand in the order of the file or not") {
+    CHECK(choose_columns("a.csv", true, {"a", "y", "b"}, {.targets = {"y"}}).in_file_order());
+    CHECK_FALSE(choose_columns("a.csv", true, {"b", "y", "a"}, {.targets = {"y"}}).in_file_order());
+    CHECK(choose_columns("a.csv", false, numbered_columns(12),
+                         {.targets = {"1"}, .features = {"11", "3"}})
+              .features == Strings{"3", "11"});
   }
 
   TEST_CASE("choose_columns: names are sorted by the numbers in them") {
