@@ -42,7 +42,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality asan tsan clang
+.PHONY: test test-all oracle parity quality bench-reading asan tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -55,6 +55,10 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 	@.venv/bin/python test/oracle/parity.py
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
+	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
+bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
+	@$(call compile,release,mlp_read_table)
+	@.venv/bin/python test/oracle/reading.py
 asan: setup ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call configure,asan)
 	@$(call compile,asan,all)

@@ -266,13 +266,16 @@ def compare(mlp: program.Mlp, job: Job, folder: pathlib.Path, seeds: int, progre
     return result
 
 
-def table(comparisons: list[Comparison]) -> str:
-    def cell(job: Job, scores: np.ndarray | None) -> str:
-        if scores is None:
-            return "-"
-        digits = 2 if job.classifies else 4
-        return " ± ".join(f"{value:.{digits}f}" for value in mean_and_error(scores))
+def cell(job: Job, scores: np.ndarray | None) -> str:
+    """Mean ± standard error, with as many digits as tell programs apart."""
+    if scores is None:
+        return "-"
+    mean, error = mean_and_error(scores)
+    digits = 2 if job.classifies else 1 if mean > 100 else 4
+    return f"{mean:.{digits}f} ± {error:.{digits}f}"
 
+
+def table(comparisons: list[Comparison]) -> str:
     lines = [
         "| data | rows: training, test | activation, optimizer, epochs | score | mlp | scikit-learn | Keras "
         "| over scikit-learn | over Keras |",
@@ -302,6 +305,17 @@ def only(values) -> str:
     """The one value that all jobs have; what the page says of all must be true of each."""
     (value,) = set(values)
     return str(value)
+
+
+# A section that another script writes stands before this heading.
+SETTINGS = "## Settings\n"
+
+
+def with_section(text: str, section: str) -> str:
+    """The page with a section of its own, in the place of one with the same heading, else before the settings."""
+    heading = section.split("\n", 1)[0] + "\n"
+    before, rest = text.split(SETTINGS)
+    return before.split(heading)[0] + section + "\n" + SETTINGS + rest
 
 
 def page(comparisons: list[Comparison], seeds: int, version: str) -> str:
