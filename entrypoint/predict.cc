@@ -103,10 +103,9 @@ std::size_t choice(const CommandLine& line, const std::string& option,
   const std::string value = line.option(option).value_or(words[0]);
   const auto found = std::find(words.begin(), words.end(), value);
   if (found == words.end()) {
-    throw UsageError(
-        fmt::format("mlp predict: --{} is {}, but must be one of {}. Correct it, or "
-                    "leave it out.",
-                    option, in_quotes(value), fmt::join(words, ", ")));
+    throw UsageError(fmt::format(
+        "mlp predict: --{} is {}, but must be {} or {}. Correct it, or leave it out.", option,
+        in_quotes(value), fmt::join(words.begin(), words.end() - 1, ", "), words.back()));
   }
   return static_cast<std::size_t>(found - words.begin());
 }
