@@ -271,7 +271,7 @@ def cell(job: Job, scores: np.ndarray | None) -> str:
     if scores is None:
         return "-"
     mean, error = mean_and_error(scores)
-    digits = 2 if job.classifies else 1 if mean > 100 else 4
+    digits = 2 if job.classifies else 1 if error > 1 else 4
     return f"{mean:.{digits}f} ± {error:.{digits}f}"
 
 
