@@ -1,38 +1,32 @@
 #include "model/column.h"
 
 #include <functional>
+#include <utility>
 
 namespace mlp {
 
-std::string_view TextPool::operator[](std::size_t number) const {
-  const std::size_t begin = number == 0 ? 0 : ends_[number - 1];
-  return std::string_view(bytes_).substr(begin, ends_[number] - begin);
+TextPool::Key TextPool::key_of_long(std::string_view text) {
+  return {std::hash<std::string_view>()(text), 0, static_cast<std::uint32_t>(text.size())};
 }
 
-std::uint32_t TextPool::add(std::string_view text) {
-  if (2 * ends_.size() >= slots_.size()) grow();
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t slot = std::hash<std::string_view>()(text) & mask;
-  while (slots_[slot] != 0) {
-    const std::uint32_t number = slots_[slot] - 1;
-    if ((*this)[number] == text) return number;
-    slot = (slot + 1) & mask;
-  }
+std::uint32_t TextPool::insert(std::string_view text, const Key& key, std::size_t slot) {
   bytes_ += text;
   ends_.push_back(bytes_.size());
-  slots_[slot] = static_cast<std::uint32_t>(ends_.size());
-  return slots_[slot] - 1;
+  slots_[slot] = {key, static_cast<std::uint32_t>(ends_.size())};
+  return slots_[slot].number - 1;
 }
 
 void TextPool::grow() {
   constexpr std::size_t kFirstSlots = 64;
-  slots_.assign(slots_.empty() ? kFirstSlots : 2 * slots_.size(), 0);
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t number = 0; number < ends_.size(); ++number) {
-    std::size_t slot = std::hash<std::string_view>()((*this)[number]) & mask;
-    while (slots_[slot] != 0) slot = (slot + 1) & mask;
-    slots_[slot] = static_cast<std::uint32_t>(number + 1);
+  std::vector<Slot> slots(slots_.empty() ? kFirstSlots : 2 * slots_.size());
+  const std::size_t mask = slots.size() - 1;
+  for (const Slot& known : slots_) {
+    if (known.number == 0) continue;
+    std::size_t slot = place_of(known.key) & mask;
+    while (slots[slot].number != 0) slot = (slot + 1) & mask;
+    slots[slot] = known;
   }
+  slots_ = std::move(slots);
 }
 
 }  // namespace mlp

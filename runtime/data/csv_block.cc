@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "runtime/data/csv_text.h"
@@ -25,6 +26,7 @@ class BlockReader {
         delimiter_(rows.delimiter),
         numbers_may_be_missing_(rows.missing.has_numbers()) {
     piece_.columns.resize(rows.columns);
+    piece_.merged.resize(rows.columns);
     piece_.surprises.resize(rows.slots.size());
     for (const CsvSlot& slot : rows.slots) {
       if (slot.kind == CsvSlot::Kind::kText) piece_.columns[slot.index].is_text = true;
@@ -62,6 +64,7 @@ class BlockReader {
       }
       if (blank_line == nullptr) blank_line = record_;
       p_ = skip_line_end(p_, last_);
+      ++piece_.lines;
     }
     piece_.blank_line = blank_line;
     return false;
@@ -104,6 +107,7 @@ class BlockReader {
       if (!ends) ++p_;
     }
     p_ = skip_line_end(p_, last_);
+    ++piece_.lines;
     return true;
   }
 
@@ -169,34 +173,44 @@ class BlockReader {
     skip_blanks();
     if (p_ == last_ || *p_ != '"') {
       const char* const begin = p_;
-      while (!at_end_of_field()) ++p_;
+      p_ = find_field_end(p_, last_, delimiter_);
       if (to != nullptr) {
         const char* end = p_;
         while (end != begin && is_blank(end[-1], delimiter_)) --end;
-        add(*to, {begin, static_cast<std::size_t>(end - begin)});
+        add(*to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
       }
       return true;
     }
     const char* const begin = ++p_;
-    while (p_ != last_ && *p_ != '"') ++p_;
+    const void* const quote =
+        p_ == last_ ? nullptr : std::memchr(p_, '"', static_cast<std::size_t>(last_ - p_));
+    p_ = quote == nullptr ? last_ : static_cast<const char*>(quote);
     const char* const end = p_;
     if (p_ != last_ && (p_ + 1 == last_ || p_[1] != '"')) {
       ++p_;
       skip_blanks();
       if (!at_end_of_field()) return fail(Kind::kOpenQuote, column);
-      if (to != nullptr) add(*to, {begin, static_cast<std::size_t>(end - begin)});
+      if (std::any_of(begin, end, is_line_end))
+        piece_.lines += count_lines({begin, static_cast<std::size_t>(end - begin)});
+      if (to != nullptr) add(*to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
       return true;
     }
     // A quote inside, or none at the end.
     const CsvField field = take_field(start, last_, delimiter_);
     p_ = field.end;
     if (!field.closed) return fail(Kind::kOpenQuote, column);
+    piece_.lines += count_lines(field.text);
     if (to != nullptr) add(*to, field.text);
     return true;
   }
 
-  static void add(Column& column, std::string_view text) {
+  void add(Column& column, const std::string& text) {
     column.codes.push_back(column.texts.add(text));
+  }
+  // `text` is a part of the block.
+  void add(Column& column, std::string_view text) {
+    const bool padded = static_cast<std::size_t>(last_ - text.data()) >= TextPool::kPadding;
+    column.codes.push_back(padded ? column.texts.add_padded(text) : column.texts.add(text));
   }
 
   const CsvRows& rows_;
@@ -209,6 +223,25 @@ class BlockReader {
 };
 
 }  // namespace
+
+void CsvPiece::clear() {
+  constexpr std::size_t kMostTexts = 1 << 16;  // to keep
+  floats.clear();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    columns[i].numbers.clear();
+    columns[i].codes.clear();
+    if (columns[i].texts.size() <= kMostTexts) continue;
+    columns[i].texts = {};
+    merged[i].clear();
+  }
+  rows = 0;
+  lines = 0;
+  surprises.clear();
+  problem = {};
+  doubts.clear();
+  end = nullptr;
+  blank_line = nullptr;
+}
 
 void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit,
                     CsvPiece& piece) {

@@ -56,11 +56,13 @@ struct CsvProblem {
   std::size_t column = 0;        // of the file, from 0
 };
 
-// The rows of a block.
+// The rows of a block. Made once and cleared for each block, it keeps its memory, and the texts
+// that it knows.
 struct CsvPiece {
   std::vector<float> floats;    // row-major
   std::vector<Column> columns;  // without names
   std::size_t rows = 0;
+  std::size_t lines = 0;  // of the text that was read, where there is no surprise
   // Of each column of the file, whether it is of another kind than it seemed: its values are of no
   // use then. A gap is a missing value in a row of floats.
   enum class Surprise : std::uint8_t { kNone, kGap, kText };
@@ -71,10 +73,15 @@ struct CsvPiece {
   std::vector<CsvProblem> doubts;
   const char* end = nullptr;  // behind the last record that was read, and blank lines at the end
   const char* blank_line = nullptr;  // the first of these
+  // Of the texts of each of `columns`, their numbers elsewhere: for those who merge pieces, from
+  // one block to the next. May be shorter than the texts.
+  std::vector<std::vector<std::uint32_t>> merged;
+
+  void clear();
 };
 
-// Reads at most `limit` rows of `block`, which begins with a record, into an empty piece. A problem
-// in a field of a surprising column is none.
+// Reads at most `limit` rows of `block`, which begins with a record, into a new or cleared piece. A
+// problem in a field of a surprising column is none.
 void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit,
                     CsvPiece& piece);
 

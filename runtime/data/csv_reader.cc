@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -150,35 +152,34 @@ std::string problem_text(const Place& place, const CsvProblem& problem, bool is_
       field, input->expected(), in_quotes(text)));
 }
 
-// Takes over the texts of a piece's column: their numbers in `to`. `file_column` and `input` (what
-// the model knows of the column; may be null) serve to refuse a text.
-std::vector<std::uint32_t> merge_texts(const Column& from, Column& to, const Place& place,
-                                       std::size_t file_column, const InputColumn* input) {
-  std::vector<std::uint32_t> numbers(from.texts.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::string_view text = from.texts[i];
-    if (place.rows.missing.contains(text)) {
-      numbers[i] = Column::kMissing;
-    } else if (!is_utf8(text) || text.find('\0') != std::string_view::npos ||
-               (input != nullptr && !input->holds(text))) {
-      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
-      throw_bad_text(place, place.record(static_cast<std::size_t>(row)), file_column, input);
-    } else {
-      numbers[i] = to.texts.add(text);
-    }
-  }
-  return numbers;
-}
-
-void merge_column(const Column& from, Column& to, const Place& place, std::size_t file_column,
-                  const InputColumn* input) {
+// Adds the rows of a piece's column to `to`. `file_column` and `input` (what the model knows of the
+// column; may be null) serve to refuse a text.
+void merge_column(CsvPiece& piece, std::size_t index, Column& to, const Place& place,
+                  std::size_t file_column, const InputColumn* input) {
+  const Column& from = piece.columns[index];
   to.is_text = from.is_text;
   if (!from.is_text) {
     to.numbers.insert(to.numbers.end(), from.numbers.begin(), from.numbers.end());
     return;
   }
-  const std::vector<std::uint32_t> numbers = merge_texts(from, to, place, file_column, input);
-  for (const std::uint32_t code : from.codes) to.codes.push_back(numbers[code]);
+  std::vector<std::uint32_t>& merged = piece.merged[index];
+  for (std::size_t i = merged.size(); i < from.texts.size(); ++i) {
+    const std::string_view text = from.texts[i];
+    if (place.rows.missing.contains(text)) {
+      merged.push_back(Column::kMissing);
+    } else if (!is_utf8(text) || text.find('\0') != std::string_view::npos ||
+               (input != nullptr && !input->holds(text))) {
+      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
+      throw_bad_text(place, place.record(static_cast<std::size_t>(row)), file_column, input);
+    } else {
+      merged.push_back(to.texts.add(text));
+    }
+  }
+  const std::size_t before = to.codes.size();
+  to.codes.resize(before + from.codes.size());
+  std::transform(from.codes.begin(), from.codes.end(),
+                 to.codes.begin() + static_cast<std::ptrdiff_t>(before),
+                 [&](std::uint32_t code) { return merged[code]; });
 }
 
 // The first record of a file, which is left where it is. Blank lines before it are skipped.
@@ -250,6 +251,8 @@ class ChannelReader {
     columns_ = {};
     doubt_.reset();
     surprised_ = false;
+    read_rows_ = 0;
+    read_bytes_ = 0;
     for (const CsvOpener& open : files_) read_file(open);
     if (!surprised_ && doubt_) throw UserError(*doubt_);
     return !surprised_;
@@ -271,8 +274,11 @@ class ChannelReader {
   void compare_columns(const std::string& file, const std::vector<std::string>& columns,
                        bool named) const;
   CsvRows make_rows(const std::vector<Role>& roles, char delimiter) const;
-  void merge(const CsvPiece& piece, const Place& place, const std::vector<Role>& roles);
+  void merge(std::span<CsvPiece> pieces, std::span<const Place> places,
+             const std::vector<Role>& roles);
+  void merge_column(CsvPiece& piece, const Place& place, std::size_t file_column, const Role& role);
   void merge_weights(const Column& from, const Place& place, std::size_t file_column);
+  void reserve(std::size_t rows);
   void note_surprises(const CsvPiece& piece, const std::vector<Role>& roles);
   void drop_rows_without_target(std::vector<std::string>& notes);
 
@@ -288,6 +294,8 @@ class ChannelReader {
   std::vector<const InputColumn*> inputs_;  // of the features, where they are known
   bool surprised_ = false;
   std::optional<std::string> doubt_;  // of a number, unless a surprise makes it a text
+  std::size_t read_rows_ = 0;         // that are merged
+  std::size_t read_bytes_ = 0;        // of text, of this pass
   std::vector<float> floats_;         // where plain_
   std::vector<Column> columns_;  // the features, unless plain_, then the targets and the weight
 };
@@ -460,21 +468,37 @@ void ChannelReader::read_file(const CsvOpener& open) {
   const CsvRows rows = make_rows(roles, text.delimiter());
   columns_.resize(rows.columns);
   bool has_rows = false;
-  while (true) {
+  // Some blocks for each worker, since they take unequal time.
+  constexpr std::size_t kBlocksPerWorker = 4;
+  std::vector<CsvPiece> pieces(kBlocksPerWorker * team_.workers());
+  std::vector<std::string_view> blocks = text.next(pieces.size(), line);
+  while (!blocks.empty()) {
     options_.poll();
-    const std::vector<std::string_view> blocks = text.next(team_.workers(), line);
-    if (blocks.empty()) break;
-    std::vector<CsvPiece> pieces(blocks.size());
-    team_.for_each(blocks.size(), [&](std::size_t, std::size_t i) {
-      read_csv_block(blocks[i], rows, kAllRows, pieces[i]);
+    // The next blocks are found while these are read.
+    std::vector<std::string_view> next;
+    std::exception_ptr end;
+    team_.for_each(blocks.size() + 1, [&](std::size_t, std::size_t i) {
+      if (i > 0) {
+        pieces[i - 1].clear();
+        read_csv_block(blocks[i - 1], rows, kAllRows, pieces[i - 1]);
+        return;
+      }
+      try {
+        next = text.next(pieces.size(), line);
+      } catch (...) {
+        end = std::current_exception();
+      }
     });
+    std::vector<Place> places;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-      const Place place = {text.name(), names, blocks[i], line, rows};
-      merge(pieces[i], place, roles);
+      places.push_back({text.name(), names, blocks[i], line, rows});
+      line += pieces[i].lines;
       has_rows = has_rows || pieces[i].rows > 0;
-      line += count_lines(blocks[i]);
-      pieces[i] = {};
+      read_bytes_ += blocks[i].size();
     }
+    merge(std::span(pieces).first(blocks.size()), places, roles);
+    if (end) std::rethrow_exception(end);
+    blocks = std::move(next);
   }
   if (!has_rows) throw_no_rows(text.name());
 }
@@ -494,38 +518,93 @@ void ChannelReader::note_surprises(const CsvPiece& piece, const std::vector<Role
   plain_ = plain_ && !gaps;
 }
 
-void ChannelReader::merge(const CsvPiece& piece, const Place& place,
+// Adds the pieces' rows to those that are there, in their order.
+void ChannelReader::merge(std::span<CsvPiece> pieces, std::span<const Place> places,
                           const std::vector<Role>& roles) {
-  if (piece.problem.kind != Kind::kNone) {
-    // A field is judged anew once it is known what its column is.
-    const bool of_row = piece.problem.kind == Kind::kRagged ||
-                        piece.problem.kind == Kind::kOpenQuote ||
-                        piece.problem.kind == Kind::kBlankLine;
-    if (of_row || !surprised_) {
-      const Role& role = roles[piece.problem.column];
-      throw_problem(place, piece.problem, !of_row && role.what == Role::What::kTarget);
+  std::size_t good = 0;  // pieces in front of the first one with a problem
+  std::optional<std::string> problem;
+  for (; good < pieces.size() && !problem; ++good) {
+    const CsvPiece& piece = pieces[good];
+    if (piece.problem.kind != Kind::kNone) {
+      // A field is judged anew once it is known what its column is.
+      const bool of_row = piece.problem.kind == Kind::kRagged ||
+                          piece.problem.kind == Kind::kOpenQuote ||
+                          piece.problem.kind == Kind::kBlankLine;
+      if (of_row || !surprised_) {
+        const Role& role = roles[piece.problem.column];
+        problem =
+            problem_text(places[good], piece.problem, !of_row && role.what == Role::What::kTarget);
+        break;
+      }
+    }
+    note_surprises(piece, roles);
+    if (!doubt_ && !piece.doubts.empty()) {
+      const CsvProblem& first = piece.doubts.front();
+      doubt_ = problem_text(places[good], first, roles[first.column].what == Role::What::kTarget);
     }
   }
-  note_surprises(piece, roles);
-  if (surprised_) return;
-  if (!doubt_ && !piece.doubts.empty()) {
-    const CsvProblem& first = piece.doubts.front();
-    doubt_ = problem_text(place, first, roles[first.column].what == Role::What::kTarget);
+  if (!surprised_) {
+    pieces = pieces.first(good);
+    std::size_t rows = 0;
+    for (const CsvPiece& piece : pieces) rows += piece.rows;
+    if (read_rows_ == 0) reserve(rows);
+    read_rows_ += rows;
+    // One task for each column, and one for the rows of floats.
+    std::vector<std::exception_ptr> errors(roles.size());
+    team_.for_each(roles.size() + 1, [&](std::size_t, std::size_t column) {
+      for (std::size_t i = 0; i < pieces.size(); ++i) {
+        if (column == roles.size()) {
+          floats_.insert(floats_.end(), pieces[i].floats.begin(), pieces[i].floats.end());
+          continue;
+        }
+        try {
+          merge_column(pieces[i], places[i], column, roles[column]);
+        } catch (...) {
+          errors[column] = std::current_exception();
+          return;
+        }
+      }
+    });
+    for (const std::exception_ptr& error : errors)
+      if (error) std::rethrow_exception(error);
   }
-  floats_.insert(floats_.end(), piece.floats.begin(), piece.floats.end());
-  for (std::size_t column = 0; column < roles.size(); ++column) {
-    const CsvSlot& slot = place.rows.slots[column];
-    const bool is_column = slot.kind == CsvSlot::Kind::kNumber || slot.kind == CsvSlot::Kind::kText;
-    if (!is_column) continue;
-    const Column& from = piece.columns[slot.index];
-    if (roles[column].what == Role::What::kWeight) {
-      merge_weights(from, place, column);
+  if (problem) throw UserError(*problem);
+}
+
+// Makes room for all rows, by those of the first blocks, so that columns need not move as they
+// grow.
+void ChannelReader::reserve(std::size_t rows) {
+  if (options_.size_bytes <= read_bytes_ || read_bytes_ == 0) return;
+  constexpr double kSlack = 1.03;
+  const auto expected = static_cast<std::size_t>(kSlack * static_cast<double>(rows) *
+                                                 static_cast<double>(options_.size_bytes) /
+                                                 static_cast<double>(read_bytes_));
+  if (plain_) floats_.reserve(expected * layout_.features.size());
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const bool is_target = i >= first_target() && i < first_target() + target_slots_.size();
+    const bool is_weight = i >= first_target() + target_slots_.size();
+    const CsvSlot& slot = is_target   ? target_slots_[i - first_target()]
+                          : is_weight ? CsvSlot{CsvSlot::Kind::kNumber}
+                                      : feature_slots_[i];
+    if (slot.kind == CsvSlot::Kind::kText) {
+      columns_[i].codes.reserve(expected);
     } else {
-      const bool is_known = roles[column].what == Role::What::kFeature && !inputs_.empty();
-      merge_column(from, columns_[slot.index], place, column,
-                   is_known ? inputs_[roles[column].index] : nullptr);
+      columns_[i].numbers.reserve(expected);
     }
   }
+}
+
+void ChannelReader::merge_column(CsvPiece& piece, const Place& place, std::size_t file_column,
+                                 const Role& role) {
+  const CsvSlot& slot = place.rows.slots[file_column];
+  if (slot.kind != CsvSlot::Kind::kNumber && slot.kind != CsvSlot::Kind::kText) return;
+  if (role.what == Role::What::kWeight) {
+    merge_weights(piece.columns[slot.index], place, file_column);
+    return;
+  }
+  const bool is_known = role.what == Role::What::kFeature && !inputs_.empty();
+  mlp::merge_column(piece, slot.index, columns_[slot.index], place, file_column,
+                    is_known ? inputs_[role.index] : nullptr);
 }
 
 void ChannelReader::merge_weights(const Column& from, const Place& place, std::size_t file_column) {
@@ -697,8 +776,7 @@ std::size_t CsvReader::read(Table& table, std::size_t limit) {
     for (std::size_t column = 0; column < rows_.slots.size(); ++column) {
       const CsvSlot& slot = rows_.slots[column];
       if (slot.kind != CsvSlot::Kind::kNumber && slot.kind != CsvSlot::Kind::kText) continue;
-      merge_column(piece.columns[slot.index], table.columns[slot.index], place, column,
-                   used_[slot.index]);
+      merge_column(piece, slot.index, table.columns[slot.index], place, column, used_[slot.index]);
     }
     count += piece.rows;
     const auto read = static_cast<std::size_t>(piece.end - block_.data());

@@ -12,7 +12,8 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kBlockBytes = 1 << 20;
+constexpr std::size_t kBlockBytes = 1 << 18;
+constexpr std::size_t kFirstBytes = 1 << 20;
 constexpr std::size_t kLongestRecord = 64 << 20;
 constexpr std::size_t kRecordsToCompare = 20;
 constexpr std::string_view kDelimiters = ",;\t|";
@@ -50,11 +51,6 @@ const char* skip_blank_lines(const char* p, const char* last, char delimiter) {
     if (!is_line_end(*end)) return p;
     p = skip_line_end(end, last);
   }
-}
-
-const char* find_end(const char* p, const char* last, char delimiter) {
-  while (p != last && *p != delimiter && !is_line_end(*p)) ++p;
-  return p;
 }
 
 const char* find(const char* p, const char* last, char c) {
@@ -103,7 +99,7 @@ CsvField take_field(const char* p, const char* last, char delimiter) {
   p = skip_blanks(p, last, delimiter);
   CsvField field;
   if (p == last || *p != '"') {
-    field.end = find_end(p, last, delimiter);
+    field.end = find_field_end(p, last, delimiter);
     const char* end = field.end;
     while (end != p && is_blank(end[-1], delimiter)) --end;
     field.text.assign(p, end);
@@ -121,7 +117,7 @@ CsvField take_field(const char* p, const char* last, char delimiter) {
       break;
     }
   }
-  field.end = find_end(p, last, delimiter);
+  field.end = find_field_end(p, last, delimiter);
   return field;
 }
 
@@ -175,14 +171,14 @@ char find_delimiter(std::string_view text) {
 
 CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter)
     : source_(std::move(source)), delimiter_(delimiter) {
-  fill(kBlockBytes);
+  fill(kFirstBytes);
   check_beginning();
   if (waiting().starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
   const bool finds = delimiter_ == 0;
   do {
     if (finds) delimiter_ = find_delimiter(waiting());
-    const char* const first = buffer_.data() + begin_;
-    if (next_record(first, first + 1, buffer_.data() + end_, delimiter_) != nullptr) break;
+    const char* const first = buffer().data() + begin_;
+    if (next_record(first, first + 1, buffer().data() + end_, delimiter_) != nullptr) break;
     fill(2 * (end_ - begin_));
   } while (!ended_ && end_ - begin_ <= kLongestRecord);
 }
@@ -192,9 +188,9 @@ std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line)
   std::size_t wanted = (count + 1) * kBlockBytes;
   while (true) {
     fill(wanted);
-    const char* const last = buffer_.data() + end_;
+    const char* const last = buffer().data() + end_;
     while (blocks.size() < count && begin_ != end_) {
-      const char* const first = buffer_.data() + begin_;
+      const char* const first = buffer().data() + begin_;
       const char* end = nullptr;
       if (end_ - begin_ > kBlockBytes) {
         end = next_record(first, first + kBlockBytes, last, delimiter_);
@@ -216,15 +212,18 @@ std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line)
   }
 }
 
-// Goes on until `wanted` bytes are waiting, or the source ends.
+// Goes on in the other buffer until `wanted` bytes are waiting, or the source ends.
 void CsvText::fill(std::size_t wanted) {
-  if (ended_ || end_ - begin_ >= wanted) return;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
+  const std::size_t left = end_ - begin_;
+  std::vector<char>& to = buffers_[1 - current_];
+  if (to.size() < std::max(wanted, left)) to.resize(std::max(wanted, left));
+  if (left > 0) std::memcpy(to.data(), buffer().data() + begin_, left);
+  current_ = 1 - current_;
   begin_ = 0;
-  if (buffer_.size() < wanted) buffer_.resize(wanted);
-  const std::size_t count = source_->read(buffer_.data() + end_, wanted - end_);
-  ended_ = count < wanted - end_;
+  end_ = left;
+  if (ended_ || left >= wanted) return;
+  const std::size_t count = source_->read(to.data() + left, wanted - left);
+  ended_ = count < wanted - left;
   end_ += count;
 }
 

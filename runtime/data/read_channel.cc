@@ -362,7 +362,13 @@ ChannelRows read_channel(const std::filesystem::path& path, ChannelRole role,
     std::vector<CsvOpener> openers;
     for (const ChannelFile& file : files)
       openers.push_back([file] { return decompressed(file_source(file.path, file.name)); });
-    result = read_csv(std::move(openers), options);
+    ReadOptions with_size = options;
+    for (const ChannelFile& file : files) {
+      std::error_code unknown;
+      const std::uintmax_t size = fs::file_size(file.path, unknown);
+      if (!unknown) with_size.size_bytes += size;
+    }
+    result = read_csv(std::move(openers), with_size);
   } else {
     result = read_arrays(path, files, role, options);
   }

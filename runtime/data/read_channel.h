@@ -40,6 +40,8 @@ struct ReadOptions {
   bool allow_plain = true;
   std::optional<KnownTable> known;  // of the training rows, where these are others
   std::size_t threads = 1;
+  std::size_t size_bytes =
+      0;  // of all files' text, as far as it is known, to make room for its rows
 
   // Called between chunks, at least every few MB; may throw to stop reading.
   std::function<void()> poll = [] {};
