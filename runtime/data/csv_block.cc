@@ -1,7 +1,10 @@
 #include "runtime/data/csv_block.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -28,17 +31,48 @@ class BlockReader {
     piece_.columns.resize(rows.columns);
     piece_.merged.resize(rows.columns);
     piece_.surprises.resize(rows.slots.size());
-    for (const CsvSlot& slot : rows.slots) {
-      if (slot.kind == CsvSlot::Kind::kText) piece_.columns[slot.index].is_text = true;
-    }
   }
 
   void read(std::size_t limit) {
+    make_room(limit);
     while (piece_.rows < limit && next_record() && read_record()) ++piece_.rows;
     piece_.end = p_;
   }
 
  private:
+  // Where a column's fields go: by their row, which spares a look at how full a vector is.
+  struct Target {
+    CsvSlot::Kind kind = CsvSlot::Kind::kSkipped;
+    float* floats = nullptr;  // of the first row
+    double* numbers = nullptr;
+    std::uint32_t* codes = nullptr;
+    TextPool* texts = nullptr;
+  };
+
+  // For as many rows as the block can have: a row takes a byte for each column, and the last one
+  // may be cut short.
+  void make_room(std::size_t limit) {
+    const auto bytes = static_cast<std::size_t>(last_ - p_);
+    const std::size_t most = std::min(limit, (bytes + 1) / rows_.slots.size() + 1);
+    const auto grow = [](auto& values, std::size_t size) {
+      if (values.size() < size) values.resize(size);
+      return values.data();
+    };
+    float* const floats = grow(piece_.floats, most * rows_.floats);
+    for (const CsvSlot& slot : rows_.slots) {
+      Target& target = targets_.emplace_back();
+      target.kind = slot.kind;
+      if (slot.kind == CsvSlot::Kind::kFloat) target.floats = floats + slot.index;
+      if (slot.kind == CsvSlot::Kind::kNumber)
+        target.numbers = grow(piece_.columns[slot.index].numbers, most);
+      if (slot.kind != CsvSlot::Kind::kText) continue;
+      Column& column = piece_.columns[slot.index];
+      column.is_text = true;
+      target.codes = grow(column.codes, most);
+      target.texts = &column.texts;
+    }
+  }
+
   bool at_end_of_field() const { return p_ == last_ || *p_ == delimiter_ || is_line_end(*p_); }
 
   void skip_blanks() {
@@ -71,30 +105,20 @@ class BlockReader {
   }
 
   bool read_record() {
-    const std::size_t columns = rows_.slots.size();
-    float* row = nullptr;
-    if (rows_.floats > 0) {
-      piece_.floats.resize((piece_.rows + 1) * rows_.floats);
-      row = piece_.floats.data() + piece_.rows * rows_.floats;
-    }
+    const std::size_t columns = targets_.size();
     for (std::size_t column = 0; column < columns; ++column) {
-      const CsvSlot& slot = rows_.slots[column];
+      const Target& target = targets_[column];
       bool good = true;
-      switch (slot.kind) {
+      switch (target.kind) {
         case CsvSlot::Kind::kFloat:
-          good = read_number(slot, column, row[slot.index]);
+          good = read_number(column, target.floats[piece_.rows * rows_.floats]);
           break;
-        case CsvSlot::Kind::kNumber: {
-          double value = kNan;
-          good = read_number(slot, column, value);
-          piece_.columns[slot.index].numbers.push_back(value);
+        case CsvSlot::Kind::kNumber:
+          good = read_number(column, target.numbers[piece_.rows]);
           break;
-        }
         case CsvSlot::Kind::kText:
-          good = read_text(column, &piece_.columns[slot.index]);
-          break;
         case CsvSlot::Kind::kSkipped:
-          good = read_text(column, nullptr);
+          good = read_text(column, target);
           break;
       }
       // A row of another length explains more than the odd field in it.
@@ -116,11 +140,35 @@ class BlockReader {
     return take_record(p, last_, delimiter_).size() != rows_.slots.size();
   }
 
+  // One to eight digits that a field ends behind, as eight bytes at once: their value is exact.
   template <typename T>
-  bool read_number(const CsvSlot& slot, std::size_t column, T& value) {
+  bool read_short_integer(T& value) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101U;
+    constexpr std::ptrdiff_t kWord = sizeof(std::uint64_t);
+    if (last_ - p_ <= kWord) return false;
+    std::uint64_t word = 0;
+    std::memcpy(&word, p_, sizeof(word));
+    word ^= kOnes * '0';  // digits become their values
+    const std::uint64_t others = ((word + kOnes * 6) | word) & (kOnes * 0xF0);
+    const int digits = others == 0 ? static_cast<int>(kWord) : std::countr_zero(others) / 8;
+    const char next = p_[digits];
+    if (digits == 0 || (next != delimiter_ && !is_line_end(next))) return false;
+    // Zeros in front, then pairs, fours and the whole, the first digit being the lowest byte.
+    word <<= 64 - 8 * digits;
+    word = (word * 2561) >> 8;
+    word = ((word & 0x00FF00FF00FF00FFU) * 6553601) >> 16;
+    word = ((word & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32;
+    value = static_cast<T>(static_cast<std::uint32_t>(word));
+    p_ += digits;
+    return true;
+  }
+
+  template <typename T>
+  bool read_number(std::size_t column, T& value) {
     const char* const start = p_;
     skip_blanks();
     if (!numbers_may_be_missing_) {
+      if (read_short_integer(value)) return true;
       const ScannedNumber number = scan_number(p_, last_, value);
       if (number.status == NumberStatus::kNumber) {
         p_ = number.end;
@@ -128,12 +176,14 @@ class BlockReader {
         if (at_end_of_field()) return true;
       }
     }
-    return read_odd_number(slot, column, start, value);
+    return read_odd_number(rows_.slots[column], column, start, value);
   }
 
   // A field that does not begin and end as a plain number.
   template <typename T>
   bool read_odd_number(const CsvSlot& slot, std::size_t column, const char* start, T& value) {
+    value = static_cast<T>(kNan);
+    if (slot.kind == CsvSlot::Kind::kNumber && at_end_of_field()) return true;  // nothing
     const CsvField field = take_field(start, last_, delimiter_);
     p_ = field.end;
     if (!field.closed) return fail(Kind::kOpenQuote, column);
@@ -167,17 +217,17 @@ class BlockReader {
     return true;
   }
 
-  // Into `to`, if there is one.
-  bool read_text(std::size_t column, Column* to) {
+  // Into `to`, unless the column is skipped.
+  bool read_text(std::size_t column, const Target& to) {
     const char* const start = p_;
     skip_blanks();
     if (p_ == last_ || *p_ != '"') {
       const char* const begin = p_;
       p_ = find_field_end(p_, last_, delimiter_);
-      if (to != nullptr) {
+      if (to.texts != nullptr) {
         const char* end = p_;
         while (end != begin && is_blank(end[-1], delimiter_)) --end;
-        add(*to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
+        add(to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
       }
       return true;
     }
@@ -192,7 +242,8 @@ class BlockReader {
       if (!at_end_of_field()) return fail(Kind::kOpenQuote, column);
       if (std::any_of(begin, end, is_line_end))
         piece_.lines += count_lines({begin, static_cast<std::size_t>(end - begin)});
-      if (to != nullptr) add(*to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
+      if (to.texts != nullptr)
+        add(to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
       return true;
     }
     // A quote inside, or none at the end.
@@ -200,21 +251,19 @@ class BlockReader {
     p_ = field.end;
     if (!field.closed) return fail(Kind::kOpenQuote, column);
     piece_.lines += count_lines(field.text);
-    if (to != nullptr) add(*to, field.text);
+    if (to.texts != nullptr) to.codes[piece_.rows] = to.texts->add(field.text);
     return true;
   }
 
-  void add(Column& column, const std::string& text) {
-    column.codes.push_back(column.texts.add(text));
-  }
   // `text` is a part of the block.
-  void add(Column& column, std::string_view text) {
+  void add(const Target& to, std::string_view text) {
     const bool padded = static_cast<std::size_t>(last_ - text.data()) >= TextPool::kPadding;
-    column.codes.push_back(padded ? column.texts.add_padded(text) : column.texts.add(text));
+    to.codes[piece_.rows] = padded ? to.texts->add_padded(text) : to.texts->add(text);
   }
 
   const CsvRows& rows_;
   CsvPiece& piece_;
+  std::vector<Target> targets_;  // one per column of the file
   const char* record_ = nullptr;
   const char* p_;
   const char* const last_;
@@ -226,10 +275,7 @@ class BlockReader {
 
 void CsvPiece::clear() {
   constexpr std::size_t kMostTexts = 1 << 16;  // to keep
-  floats.clear();
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    columns[i].numbers.clear();
-    columns[i].codes.clear();
     if (columns[i].texts.size() <= kMostTexts) continue;
     columns[i].texts = {};
     merged[i].clear();

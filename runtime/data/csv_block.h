@@ -59,6 +59,7 @@ struct CsvProblem {
 // The rows of a block. Made once and cleared for each block, it keeps its memory, and the texts
 // that it knows.
 struct CsvPiece {
+  // The first `rows` rows and values are the block's; others are of no use.
   std::vector<float> floats;    // row-major
   std::vector<Column> columns;  // without names
   std::size_t rows = 0;

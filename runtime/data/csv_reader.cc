@@ -159,9 +159,11 @@ void merge_column(CsvPiece& piece, std::size_t index, Column& to, const Place& p
   const Column& from = piece.columns[index];
   to.is_text = from.is_text;
   if (!from.is_text) {
-    to.numbers.insert(to.numbers.end(), from.numbers.begin(), from.numbers.end());
+    const double* const numbers = from.numbers.data();
+    to.numbers.insert(to.numbers.end(), numbers, numbers + piece.rows);
     return;
   }
+  const std::span codes = std::span(from.codes).first(piece.rows);
   std::vector<std::uint32_t>& merged = piece.merged[index];
   for (std::size_t i = merged.size(); i < from.texts.size(); ++i) {
     const std::string_view text = from.texts[i];
@@ -169,16 +171,15 @@ void merge_column(CsvPiece& piece, std::size_t index, Column& to, const Place& p
       merged.push_back(Column::kMissing);
     } else if (!is_utf8(text) || text.find('\0') != std::string_view::npos ||
                (input != nullptr && !input->holds(text))) {
-      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
+      const auto row = std::find(codes.begin(), codes.end(), i) - codes.begin();
       throw_bad_text(place, place.record(static_cast<std::size_t>(row)), file_column, input);
     } else {
       merged.push_back(to.texts.add(text));
     }
   }
   const std::size_t before = to.codes.size();
-  to.codes.resize(before + from.codes.size());
-  std::transform(from.codes.begin(), from.codes.end(),
-                 to.codes.begin() + static_cast<std::ptrdiff_t>(before),
+  to.codes.resize(before + codes.size());
+  std::transform(codes.begin(), codes.end(), to.codes.begin() + static_cast<std::ptrdiff_t>(before),
                  [&](std::uint32_t code) { return merged[code]; });
 }
 
@@ -253,7 +254,11 @@ class ChannelReader {
     surprised_ = false;
     read_rows_ = 0;
     read_bytes_ = 0;
-    for (const CsvOpener& open : files_) read_file(open);
+    const bool was_exact = is_exact_;
+    for (const CsvOpener& open : files_) {
+      read_file(open);
+      if (is_exact_ != was_exact) return false;
+    }
     if (!surprised_ && doubt_) throw UserError(*doubt_);
     return !surprised_;
   }
@@ -277,7 +282,8 @@ class ChannelReader {
   void merge(std::span<CsvPiece> pieces, std::span<const Place> places,
              const std::vector<Role>& roles);
   void merge_column(CsvPiece& piece, const Place& place, std::size_t file_column, const Role& role);
-  void merge_weights(const Column& from, const Place& place, std::size_t file_column);
+  void merge_weights(const CsvPiece& piece, std::size_t index, const Place& place,
+                     std::size_t file_column);
   void reserve(std::size_t rows);
   void note_surprises(const CsvPiece& piece, const std::vector<Role>& roles);
   void drop_rows_without_target(std::vector<std::string>& notes);
@@ -292,6 +298,9 @@ class ChannelReader {
   std::vector<CsvSlot> feature_slots_;
   std::vector<CsvSlot> target_slots_;
   std::vector<const InputColumn*> inputs_;  // of the features, where they are known
+  // Whether the next pass looks at each quote where blocks are cut: once a block has ended within
+  // one.
+  bool is_exact_ = false;
   bool surprised_ = false;
   std::optional<std::string> doubt_;  // of a number, unless a surprise makes it a text
   std::size_t read_rows_ = 0;         // that are merged
@@ -437,7 +446,7 @@ CsvRows ChannelReader::make_rows(const std::vector<Role>& roles, char delimiter)
 }
 
 void ChannelReader::read_file(const CsvOpener& open) {
-  CsvText text(open(), options_.delimiter);
+  CsvText text(open(), options_.delimiter, is_exact_);
   std::size_t line = 1;
   const std::vector<std::string> first_line = first_record(text, line);
   const bool named =
@@ -495,6 +504,13 @@ void ChannelReader::read_file(const CsvOpener& open) {
       line += pieces[i].lines;
       has_rows = has_rows || pieces[i].rows > 0;
       read_bytes_ += blocks[i].size();
+    }
+    const auto is_open = [](const CsvPiece& piece) {
+      return piece.problem.kind == Kind::kOpenQuote;
+    };
+    if (!is_exact_ && std::any_of(pieces.begin(), pieces.end(), is_open)) {
+      is_exact_ = true;
+      return;
     }
     merge(std::span(pieces).first(blocks.size()), places, roles);
     if (end) std::rethrow_exception(end);
@@ -554,7 +570,9 @@ void ChannelReader::merge(std::span<CsvPiece> pieces, std::span<const Place> pla
     team_.for_each(roles.size() + 1, [&](std::size_t, std::size_t column) {
       for (std::size_t i = 0; i < pieces.size(); ++i) {
         if (column == roles.size()) {
-          floats_.insert(floats_.end(), pieces[i].floats.begin(), pieces[i].floats.end());
+          const float* const floats = pieces[i].floats.data();
+          const std::size_t count = plain_ ? pieces[i].rows * layout_.features.size() : 0;
+          floats_.insert(floats_.end(), floats, floats + count);
           continue;
         }
         try {
@@ -599,7 +617,7 @@ void ChannelReader::merge_column(CsvPiece& piece, const Place& place, std::size_
   const CsvSlot& slot = place.rows.slots[file_column];
   if (slot.kind != CsvSlot::Kind::kNumber && slot.kind != CsvSlot::Kind::kText) return;
   if (role.what == Role::What::kWeight) {
-    merge_weights(piece.columns[slot.index], place, file_column);
+    merge_weights(piece, slot.index, place, file_column);
     return;
   }
   const bool is_known = role.what == Role::What::kFeature && !inputs_.empty();
@@ -607,23 +625,31 @@ void ChannelReader::merge_column(CsvPiece& piece, const Place& place, std::size_
                     is_known ? inputs_[role.index] : nullptr);
 }
 
-void ChannelReader::merge_weights(const Column& from, const Place& place, std::size_t file_column) {
-  std::vector<double> weights(from.texts.size());
+void ChannelReader::merge_weights(const CsvPiece& piece, std::size_t index, const Place& place,
+                                  std::size_t file_column) {
+  const Column& from = piece.columns[index];
+  const std::span codes = std::span(from.codes).first(piece.rows);
+  // NaN where a text is no weight, which may be of an earlier block.
+  std::vector<double> weights(from.texts.size(), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < weights.size(); ++i) {
     float weight = 0;
     const std::string_view text = from.texts[i];
-    if (parse_number(trimmed(text), weight) != NumberStatus::kNumber || weight < 0 ||
-        options_.missing_values.contains(text)) {
-      const auto row = std::find(from.codes.begin(), from.codes.end(), i) - from.codes.begin();
+    if (parse_number(trimmed(text), weight) == NumberStatus::kNumber && weight >= 0 &&
+        !options_.missing_values.contains(text)) {
+      weights[i] = static_cast<double>(weight);
+    }
+  }
+  for (std::size_t row = 0; row < codes.size(); ++row) {
+    const double weight = weights[codes[row]];
+    if (std::isnan(weight)) {
+      const std::string_view text = from.texts[codes[row]];
       throw UserError(fmt::format(
           "{}: the row's weight is {}. Expected a number from 0 to 3.4e38 in each row: correct it "
           "or drop the row.",
-          place.field(place.record(static_cast<std::size_t>(row)), file_column),
-          text.empty() ? "missing" : in_quotes(text)));
+          place.field(place.record(row), file_column), text.empty() ? "missing" : in_quotes(text)));
     }
-    weights[i] = static_cast<double>(weight);
+    columns_.back().numbers.push_back(weight);
   }
-  for (const std::uint32_t code : from.codes) columns_.back().numbers.push_back(weights[code]);
 }
 
 // Those of `values` whose row is kept, `width` to a row.
@@ -736,7 +762,7 @@ ChannelRows read_csv(std::vector<CsvOpener> files, const ReadOptions& options) {
 }
 
 CsvReader::CsvReader(const CsvOpener& file, PredictInputOptions options)
-    : options_(std::move(options)), text_(file(), options_.delimiter) {
+    : options_(std::move(options)), text_(file(), options_.delimiter, true) {
   for (const InputColumn& input : options_.preprocessor->columns())
     if (is_used(input.type)) used_.push_back(&input);
   const std::vector<std::string> first_line = first_record(text_, line_);
@@ -772,7 +798,8 @@ std::size_t CsvReader::read(Table& table, std::size_t limit) {
     if (piece.rows > 0 && blank_line_) throw UserError(blank_line_text(text_.name(), *blank_line_));
     if (piece.blank_line != nullptr) blank_line_ = place.line_of(piece.blank_line);
     std::vector<float>& floats = table.features.floats;
-    floats.insert(floats.end(), piece.floats.begin(), piece.floats.end());
+    floats.insert(floats.end(), piece.floats.data(),
+                  piece.floats.data() + piece.rows * rows_.floats);
     for (std::size_t column = 0; column < rows_.slots.size(); ++column) {
       const CsvSlot& slot = rows_.slots[column];
       if (slot.kind != CsvSlot::Kind::kNumber && slot.kind != CsvSlot::Kind::kText) continue;

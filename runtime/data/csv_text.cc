@@ -87,6 +87,33 @@ const char* next_record(const char* first, const char* target, const char* last,
   }
 }
 
+std::size_t count_quotes(const char* p, const char* last) {
+  constexpr std::ptrdiff_t kTogether = sizeof(__m128i);
+  const __m128i quotes = _mm_set1_epi8('"');
+  std::size_t count = 0;
+  for (; last - p >= kTogether; p += kTogether) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quotes)));
+    count += static_cast<std::size_t>(std::popcount(mask));
+  }
+  return count + static_cast<std::size_t>(std::count(p, last, '"'));
+}
+
+// As next_record() where each quote opens or closes a field or is one of two: behind an even number
+// of them, a line end is a record's.
+const char* next_record_by_count(const char* first, const char* target, const char* last) {
+  const char* p = target - 1;
+  bool inside = count_quotes(first, p) % 2 != 0;
+  for (; p != last; ++p) {
+    if (*p == '"') inside = !inside;
+    if (inside || !is_line_end(*p)) continue;
+    if (*p == '\n') return p + 1;
+    if (p + 1 == last) return nullptr;
+    return skip_line_end(p, last);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const char* skip_line_end(const char* p, const char* last) {
@@ -169,8 +196,8 @@ char find_delimiter(std::string_view text) {
   return best;
 }
 
-CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter)
-    : source_(std::move(source)), delimiter_(delimiter) {
+CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter, bool is_exact)
+    : source_(std::move(source)), delimiter_(delimiter), is_exact_(is_exact) {
   fill(kFirstBytes);
   check_beginning();
   if (waiting().starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
@@ -186,6 +213,7 @@ CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter)
 std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line) {
   std::vector<std::string_view> blocks;
   std::size_t wanted = (count + 1) * kBlockBytes;
+  change_buffers();
   while (true) {
     fill(wanted);
     const char* const last = buffer().data() + end_;
@@ -193,7 +221,9 @@ std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line)
       const char* const first = buffer().data() + begin_;
       const char* end = nullptr;
       if (end_ - begin_ > kBlockBytes) {
-        end = next_record(first, first + kBlockBytes, last, delimiter_);
+        const char* const target = first + kBlockBytes;
+        end = is_exact_ ? next_record(first, target, last, delimiter_)
+                        : next_record_by_count(first, target, last);
       }
       if (end == nullptr && ended_) end = last;
       if (end == nullptr) break;
@@ -212,19 +242,28 @@ std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line)
   }
 }
 
-// Goes on in the other buffer until `wanted` bytes are waiting, or the source ends.
-void CsvText::fill(std::size_t wanted) {
+// Takes what is left to the other buffer, so that the blocks in this one stay.
+void CsvText::change_buffers() {
   const std::size_t left = end_ - begin_;
   std::vector<char>& to = buffers_[1 - current_];
-  if (to.size() < std::max(wanted, left)) to.resize(std::max(wanted, left));
+  if (to.size() < left) to.resize(left);
   if (left > 0) std::memcpy(to.data(), buffer().data() + begin_, left);
   current_ = 1 - current_;
   begin_ = 0;
   end_ = left;
+}
+
+// Reads on until `wanted` bytes are waiting, or the source ends. No block is in this buffer.
+void CsvText::fill(std::size_t wanted) {
+  const std::size_t left = end_ - begin_;
   if (ended_ || left >= wanted) return;
+  std::vector<char>& to = buffers_[current_];
+  if (begin_ > 0) std::memmove(to.data(), to.data() + begin_, left);
+  begin_ = 0;
+  if (to.size() < wanted) to.resize(wanted);
   const std::size_t count = source_->read(to.data() + left, wanted - left);
   ended_ = count < wanted - left;
-  end_ += count;
+  end_ = left + count;
 }
 
 void CsvText::check_beginning() const {

@@ -70,7 +70,9 @@ class CsvText {
  public:
   // `delimiter` 0: to be found. Reads the first block. Throws UserError for a file that begins like
   // a compressed or binary one.
-  CsvText(std::unique_ptr<ByteSource> source, char delimiter);
+  // Unless `is_exact`, records are told apart by counting quotes, which is faster, but fails where
+  // a quote stands within an unquoted field: then some block ends within a quoted field.
+  CsvText(std::unique_ptr<ByteSource> source, char delimiter, bool is_exact);
 
   const std::string& name() const { return source_->name(); }
   char delimiter() const { return delimiter_; }
@@ -88,11 +90,13 @@ class CsvText {
 
  private:
   const std::vector<char>& buffer() const { return buffers_[current_]; }
+  void change_buffers();
   void fill(std::size_t wanted);
   void check_beginning() const;
 
   std::unique_ptr<ByteSource> source_;
   char delimiter_;
+  bool is_exact_;
   std::array<std::vector<char>, 2> buffers_;  // one of them for the blocks of the last call
   std::size_t current_ = 0;
   std::size_t begin_ = 0;  // of the bytes in the current buffer that no block has taken yet

@@ -361,6 +361,43 @@ TEST_SUITE("runtime/data") {
     CHECK(table.columns.at(0).codes == Codes{0, 1, 2, kMissing});
   }
 
+  TEST_CASE("read_csv: a quote within a field does not lead astray where blocks are cut") {
+    std::string text = "y,a,b\n";
+    const std::size_t rows = 60'000;
+    for (std::size_t i = 0; i < rows; ++i) {
+      text += std::to_string(i % 2) + (i % 1001 == 0 ? ",5\" pipe" : ",pipe") + ",\"two\nlines, " +
+              std::to_string(i % 10) + "\"\n";
+    }
+    for (const std::size_t threads : {1U, 2U}) {
+      ReadOptions options = asking({"y"});
+      options.threads = threads;
+      const Table table = train_channel({text}, options).rows;
+      CHECK(table.rows() == rows);
+      CHECK(table.columns.at(0).texts.size() == 2);
+      CHECK(table.columns.at(1).texts.size() == 10);
+    }
+    CHECK_THROWS_WITH_AS(train(text + "1,x,\"open\n", "y"),
+                         doctest::Contains("line 120002, column 3 (\"b\"): the quotes around"),
+                         UserError);
+  }
+
+  TEST_CASE("read_csv: integers of all lengths and what is much like them are read alike") {
+    std::string text = "y,a,b\n";
+    Doubles expected;
+    const Strings words = {"0",        "7",         "12",       "123456",   "1234567", "12345678",
+                           "99999999", "123456789", "16777217", "00012",    "1.5",     "1234567.",
+                           "-1",       "+12",       "12e2",     "87654321", " 42 ",    "1234 "};
+    for (int i = 0; i < 100; ++i) {
+      for (const std::string& word : words) {
+        text += "1," + word + ",x\n";
+        expected.push_back(std::stod(word));
+      }
+    }
+    CHECK(train(text, "y").columns.at(0).numbers == expected);
+    CHECK(train("16777217,99999999\n0,16777219\n").features.floats ==
+          Floats{99999999.0F, 16777219.0F});
+  }
+
   TEST_CASE("read_csv: the delimiter is found, or taken as given") {
     for (const char* delimiter : {",", ";", "\t", "|"}) {
       CAPTURE(delimiter);
