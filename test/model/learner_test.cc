@@ -247,7 +247,7 @@ TEST_SUITE("model") {
   TEST_CASE("Learner: gradients with embeddings agree with central differences in shards") {
     MlpConfig network = {40, {64}, 5, 0.25};  // would be cut by units without embeddings
     network.embeddings = {{9, 17}, {30, 33}};
-    check_gradients_of_every_piece(network, 150, 3, Split::kRows, 3);
+    check_gradients_of_every_piece(network, 100, 3, Split::kRows, 3);
   }
 
   TEST_CASE("Learner: a category that its table does not have is an error, not a read elsewhere") {
