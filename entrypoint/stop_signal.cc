@@ -6,6 +6,8 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <system_error>
+#include <thread>
 
 namespace mlp {
 namespace {
@@ -31,12 +33,32 @@ void on_signal(int) {
 }  // namespace
 
 void install_stop_signals() {
+  // Process 1 of a container has no default action, so that a signal without a handler is lost.
   struct sigaction action = {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+
+  // The frame of a signal's handler stands where oneDNN's compiled matrix products keep data of
+  // theirs, below the stack: a signal in the middle of one ends in writes to wherever. So no thread
+  // that computes may take one.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  try {
+    std::thread([signals] {
+      while (true) {
+        int signal = 0;
+        if (sigwait(&signals, &signal) == 0) on_signal(signal);
+      }
+    }).detach();
+  } catch (const std::system_error&) {  // a limit on threads: better a handler than no stop
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  }
 }
 
 bool stop_requested() { return stopped_at.load(std::memory_order_relaxed) != 0; }

@@ -2,8 +2,8 @@
 
 namespace mlp {
 
-// From now on SIGTERM and SIGINT ask for a stop, and a second one ends the process at once.
-// Handlers are installed because process 1 of a container has no default action for them. Call
+// From now on SIGTERM and SIGINT ask for a stop, and a second one ends the process at once. A
+// thread of its own waits for them: they are blocked in this one and in all that it makes. Call
 // once, before threads are made.
 void install_stop_signals();
 

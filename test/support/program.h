@@ -65,6 +65,7 @@ class Program {
   bool wait_for_line(Stream stream, std::string_view text);
 
   void send(int signal) const;
+  pid_t pid() const { return pid_; }
 
   // Waits for the end. Once.
   ProgramEnd wait();

@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,6 +61,34 @@ TEST_SUITE("system/stop") {
       CHECK(epoch_lines(end.out) >= 2);
       check_results(base, end);
     }
+  }
+
+  TEST_CASE("mlp train: no thread that computes takes a stop signal") {
+    // A signal's handler in the middle of a matrix product of oneDNN's corrupts memory.
+    BaseDirectory base;
+    base.add_channel("training", "mnist.npz", small_mnist_npz());
+    base.set_hyperparameters({{"epochs", kEndless}, {"num_threads", "2"}});
+    Program program(in_base(base));
+    REQUIRE(program.wait_for_line(Stream::kOut, "Epoch 1/"));
+    const fs::path tasks = fs::path("/proc") / std::to_string(program.pid()) / "task";
+    std::size_t threads = 0;
+    std::size_t open = 0;  // to a signal
+    for (const fs::directory_entry& task : fs::directory_iterator(tasks)) {
+      std::ifstream status(task.path() / "status");
+      std::string line;
+      while (std::getline(status, line) && !line.starts_with("SigBlk:")) {
+      }
+      const std::uint64_t blocked =
+          std::stoull(line.substr(line.find_first_of("0123456789abcdef", 7)), nullptr, 16);
+      ++threads;
+      constexpr std::uint64_t kBoth = std::uint64_t{1} << (SIGTERM - 1) | std::uint64_t{1}
+                                                                              << (SIGINT - 1);
+      if ((blocked & kBoth) != kBoth) ++open;
+    }
+    CHECK(threads >= 3);
+    CHECK(open == 1);  // the one that waits for them
+    program.send(SIGTERM);
+    CHECK(program.wait().exit_code == 0);
   }
 
   TEST_CASE("mlp train: SIGTERM in the first epoch leaves the model of the steps until then") {
