@@ -118,6 +118,28 @@ def score(job: Job, truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.sqrt(((predicted - truth) ** 2).mean()))
 
 
+def truth_and_predictions(
+    mlp: program.Mlp, job: "Job", folder: pathlib.Path, train: pathlib.Path, test: pathlib.Path, target: str, seed: int
+) -> tuple[list[str], list[str]]:
+    """Of the rows in the folder `test`, as text, once `mlp` has learned those in `train`."""
+    return mlp.train(
+        folder,
+        train,
+        test=test,
+        target=target,
+        task=job.task,
+        dense_hidden=",".join(map(str, job.hidden)),
+        activation=job.activation,
+        optimizer=job.optimizer,
+        learning_rate=job.learning_rate,
+        batch_size=job.batch_size,
+        epochs=job.epochs,
+        drop_rate=0,
+        seed=seed,
+        num_threads=NUM_THREADS,
+    ).predictions()
+
+
 def ours(mlp: program.Mlp, job: Job, train: Rows, test: Rows, seed: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -127,33 +149,15 @@ def ours(mlp: program.Mlp, job: Job, train: Rows, test: Rows, seed: int) -> floa
             table = np.column_stack([rows.x, rows.y])
             lines = [",".join(map(repr, row)) for row in table.tolist()]
             (folder / channel / "rows.csv").write_text("\n".join([header, *lines]) + "\n")
-        trained = mlp.train(
-            folder,
-            folder / "train",
-            test=folder / "test",
-            target="y",
-            task=job.task,
-            dense_hidden=",".join(map(str, job.hidden)),
-            activation=job.activation,
-            optimizer=job.optimizer,
-            learning_rate=job.learning_rate,
-            batch_size=job.batch_size,
-            epochs=job.epochs,
-            drop_rate=0,
-            seed=seed,
-            num_threads=NUM_THREADS,
-        )
-        truth, predicted = (np.array(column, dtype=float) for column in trained.predictions())
+        truth, predicted = truth_and_predictions(mlp, job, folder, folder / "train", folder / "test", "y", seed)
+    truth, predicted = np.array(truth, dtype=float), np.array(predicted, dtype=float)
     np.testing.assert_array_equal(truth, test.y)
     return score(job, truth, predicted)
 
 
-def scikit_learn(job: Job, train: Rows, test: Rows, seed: int) -> float | None:
-    """None for what scikit-learn does not have."""
-    if job.activation != "relu" or job.optimizer != "adam":
-        return None
+def scikit_learn_network(job: "Job", seed: int) -> MLPClassifier | MLPRegressor:
     kind = MLPClassifier if job.classifies else MLPRegressor
-    network = kind(
+    return kind(
         hidden_layer_sizes=job.hidden,
         activation=job.activation,
         solver=job.optimizer,
@@ -168,6 +172,13 @@ def scikit_learn(job: Job, train: Rows, test: Rows, seed: int) -> float | None:
         tol=0,
         n_iter_no_change=job.epochs + 1,
     )
+
+
+def scikit_learn(job: Job, train: Rows, test: Rows, seed: int) -> float | None:
+    """None for what scikit-learn does not have."""
+    if job.activation != "relu" or job.optimizer != "adam":
+        return None
+    network = scikit_learn_network(job, seed)
     model = make_pipeline(StandardScaler(), network)
     if not job.classifies:
         model = TransformedTargetRegressor(model, transformer=StandardScaler())

@@ -22,7 +22,6 @@ import pandas
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -78,23 +77,9 @@ def write_rows(
 
 def ours(mlp: program.Mlp, job: quality.Job, source: tables.Source, train, test, seed: int) -> float:
     with tempfile.TemporaryDirectory() as name:
-        trained = mlp.train(
-            pathlib.Path(name),
-            train.parent,
-            test=test.parent,
-            target=source.target,
-            task=job.task,
-            dense_hidden=",".join(map(str, job.hidden)),
-            activation=job.activation,
-            optimizer=job.optimizer,
-            learning_rate=job.learning_rate,
-            batch_size=job.batch_size,
-            epochs=job.epochs,
-            drop_rate=0,
-            seed=seed,
-            num_threads=quality.NUM_THREADS,
+        truth, predicted = quality.truth_and_predictions(
+            mlp, job, pathlib.Path(name), train.parent, test.parent, source.target, seed
         )
-        truth, predicted = trained.predictions()
     frame = tables.read(source, test)[source.target]
     kind = float if pandas.api.types.is_numeric_dtype(frame) else str
     truth, predicted = np.array(truth, dtype=kind), np.array(predicted, dtype=kind)
@@ -113,21 +98,7 @@ def scikit_learn(job: quality.Job, source: tables.Source, train, test, seed: int
             ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
         ]
     )
-    network = (MLPClassifier if job.classifies else MLPRegressor)(
-        hidden_layer_sizes=job.hidden,
-        activation=job.activation,
-        solver=job.optimizer,
-        alpha=0,
-        batch_size=job.batch_size,
-        learning_rate_init=job.learning_rate,
-        epsilon=quality.EPSILON,
-        shuffle=True,
-        random_state=seed,
-        max_iter=job.epochs,
-        tol=0,
-        n_iter_no_change=job.epochs + 1,
-    )
-    model = make_pipeline(columns, network)
+    model = make_pipeline(columns, quality.scikit_learn_network(job, seed))
     if not job.classifies:
         model = TransformedTargetRegressor(model, transformer=StandardScaler())
     with warnings.catch_warnings():
