@@ -13,37 +13,18 @@
 
 #include "model/error.h"
 #include "model/gather.h"
+#include "test/support/columns.h"
 #include "test/support/messages.h"
 
 namespace mlp {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using test::first;
+using test::numbers;
+using test::texts;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-Column numbers(std::string name, std::vector<double> values) {
-  Column column;
-  column.name = std::move(name);
-  column.numbers = std::move(values);
-  return column;
-}
-
-// An empty text is a missing one.
-Column texts(std::string name, const std::vector<std::string>& values) {
-  Column column;
-  column.name = std::move(name);
-  column.is_text = true;
-  for (const std::string& text : values)
-    column.codes.push_back(text.empty() ? Column::kMissing : column.texts.add(text));
-  return column;
-}
-
-std::vector<std::uint32_t> first(std::size_t rows) {
-  std::vector<std::uint32_t> numbers(rows);
-  std::iota(numbers.begin(), numbers.end(), 0U);
-  return numbers;
-}
 
 // A preprocessor and what was said while it was fitted.
 struct Fitted {

@@ -3,39 +3,21 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <numeric>
+
+#include "test/support/columns.h"
 
 namespace mlp {
 namespace {
 
-Column numbers(std::string name, std::vector<double> values) {
-  Column column;
-  column.name = std::move(name);
-  column.numbers = std::move(values);
-  return column;
-}
-
-// An empty text is a missing one.
-Column texts(std::string name, const std::vector<std::string>& values) {
-  Column column;
-  column.name = std::move(name);
-  column.is_text = true;
-  for (const std::string& text : values)
-    column.codes.push_back(text.empty() ? Column::kMissing : column.texts.add(text));
-  return column;
-}
+using test::first;
+using test::numbers;
+using test::texts;
 
 InputColumn learned(ColumnType type, std::string name = "") {
   InputColumn column;
   column.name = std::move(name);
   column.type = type;
   return column;
-}
-
-std::vector<std::uint32_t> first(std::size_t rows) {
-  std::vector<std::uint32_t> all(rows);
-  std::iota(all.begin(), all.end(), 0U);
-  return all;
 }
 
 using Top = std::vector<std::pair<std::string, std::size_t>>;
