@@ -26,4 +26,7 @@ constexpr bool is_used(ColumnType type) {
   return type != ColumnType::kId && type != ColumnType::kConstant && type != ColumnType::kIgnored;
 }
 
+// Whether such a column is read as texts, if it is used.
+constexpr bool is_text_type(ColumnType type) { return type != ColumnType::kNumber; }
+
 }  // namespace mlp

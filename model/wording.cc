@@ -121,6 +121,11 @@ std::string closest_name(std::string_view name, std::span<const std::string> nam
   return result;
 }
 
+std::string did_you_mean(std::string_view name, std::span<const std::string> names) {
+  const std::string closest = closest_name(name, names);
+  return closest.empty() ? "" : fmt::format(" The closest is {}.", in_quotes(closest));
+}
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);

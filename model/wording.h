@@ -26,6 +26,9 @@ std::string shape_text(std::span<const std::size_t> shape);
 // The name among `names` that takes the fewest edits to get from `name`; empty where none is close.
 std::string closest_name(std::string_view name, std::span<const std::string> names);
 
+// A hint to that name, as a sentence with a blank in front; empty where none is close.
+std::string did_you_mean(std::string_view name, std::span<const std::string> names);
+
 bool is_utf8(std::string_view text);
 
 // Only the letters A to Z change.

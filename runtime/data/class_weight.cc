@@ -42,13 +42,10 @@ std::vector<double> class_weights(const ClassWeightChoice& choice, const Schema&
   for (const auto& [label, weight] : choice.by_label) {
     const auto found = std::find(schema.labels.begin(), schema.labels.end(), label);
     if (found == schema.labels.end()) {
-      const std::string closest = closest_name(label, schema.labels);
       throw UserError(fmt::format(
           "The hyperparameter class_weight names the label {}, which no training row has.{} The "
           "labels are {}. Correct or remove it.",
-          in_quotes(label),
-          closest.empty() ? "" : fmt::format(" The closest is {}.", in_quotes(closest)),
-          listed(schema.labels)));
+          in_quotes(label), did_you_mean(label, schema.labels), listed(schema.labels)));
     }
     weights[static_cast<std::size_t>(found - schema.labels.begin())] = weight;
   }

@@ -19,18 +19,33 @@ using Kind = CsvProblem::Kind;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+// The number of eight digits by their values, the first one in the lowest byte: of pairs, of fours,
+// and of all.
+std::uint32_t value_of_digits(std::uint64_t digits) {
+  digits = (digits * 2561) >> 8;
+  digits = ((digits & 0x00FF00FF00FF00FFU) * 6553601) >> 16;
+  return static_cast<std::uint32_t>(((digits & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32);
+}
+
 class BlockReader {
  public:
-  BlockReader(std::string_view block, const CsvRows& rows, CsvPiece& piece)
+  BlockReader(std::string_view block, const CsvRows& rows, CsvTexts& texts, CsvPiece& piece)
       : rows_(rows),
         piece_(piece),
         p_(block.data()),
         last_(block.data() + block.size()),
         delimiter_(rows.delimiter),
         numbers_may_be_missing_(rows.missing.has_numbers()) {
+    texts.pools.resize(rows.columns);
+    texts.merged.resize(rows.columns);
     piece_.columns.resize(rows.columns);
-    piece_.merged.resize(rows.columns);
-    piece_.surprises.resize(rows.slots.size());
+    piece_.texts = &texts;
+    piece_.rows = 0;
+    piece_.lines = 0;
+    piece_.surprises.assign(rows.slots.size(), CsvPiece::Surprise::kNone);
+    piece_.problem = {};
+    piece_.doubts.clear();
+    piece_.blank_line = nullptr;
   }
 
   void read(std::size_t limit) {
@@ -66,10 +81,9 @@ class BlockReader {
       if (slot.kind == CsvSlot::Kind::kNumber)
         target.numbers = grow(piece_.columns[slot.index].numbers, most);
       if (slot.kind != CsvSlot::Kind::kText) continue;
-      Column& column = piece_.columns[slot.index];
-      column.is_text = true;
-      target.codes = grow(column.codes, most);
-      target.texts = &column.texts;
+      piece_.columns[slot.index].is_text = true;
+      target.codes = grow(piece_.columns[slot.index].codes, most);
+      target.texts = &piece_.texts->pools[slot.index];
     }
   }
 
@@ -153,22 +167,44 @@ class BlockReader {
     const int digits = others == 0 ? static_cast<int>(kWord) : std::countr_zero(others) / 8;
     const char next = p_[digits];
     if (digits == 0 || (next != delimiter_ && !is_line_end(next))) return false;
-    // Zeros in front, then pairs, fours and the whole, the first digit being the lowest byte.
-    word <<= 64 - 8 * digits;
-    word = (word * 2561) >> 8;
-    word = ((word & 0x00FF00FF00FF00FFU) * 6553601) >> 16;
-    word = ((word & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32;
-    value = static_cast<T>(static_cast<std::uint32_t>(word));
+    value = static_cast<T>(value_of_digits(word << (64 - 8 * digits)));
     p_ += digits;
     return true;
   }
+
+  // Digits, a point and digits in at most eight bytes, likewise: both numbers of the quotient are
+  // exact, and so it is rounded once, as scan_number() does it.
+  bool read_short_decimal(double& value) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101U;
+    constexpr std::ptrdiff_t kWord = sizeof(std::uint64_t);
+    constexpr double kPowers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
+    if (last_ - p_ <= kWord) return false;
+    std::uint64_t word = 0;
+    std::memcpy(&word, p_, sizeof(word));
+    word ^= kOnes * '0';
+    std::uint64_t others = ((word + kOnes * 6) | word) & (kOnes * 0xF0);
+    if (others == 0) return false;
+    const int point = std::countr_zero(others) / 8;
+    if (point == 0 || p_[point] != '.') return false;
+    others &= ~(std::uint64_t{0xFF} << (8 * point));
+    const int end = others == 0 ? static_cast<int>(kWord) : std::countr_zero(others) / 8;
+    const int decimals = end - point - 1;
+    if (decimals == 0 || (p_[end] != delimiter_ && !is_line_end(p_[end]))) return false;
+    const std::uint64_t front = word & ~(~std::uint64_t{0} << (8 * point));
+    const std::uint64_t back = word >> (8 * point) >> 8 << (8 * point);
+    value = static_cast<double>(value_of_digits((front | back) << (64 - 8 * (end - 1)))) /
+            kPowers[decimals];
+    p_ += end;
+    return true;
+  }
+  bool read_short_decimal(float&) { return false; }
 
   template <typename T>
   bool read_number(std::size_t column, T& value) {
     const char* const start = p_;
     skip_blanks();
     if (!numbers_may_be_missing_) {
-      if (read_short_integer(value)) return true;
+      if (read_short_integer(value) || read_short_decimal(value)) return true;
       const ScannedNumber number = scan_number(p_, last_, value);
       if (number.status == NumberStatus::kNumber) {
         p_ = number.end;
@@ -232,16 +268,15 @@ class BlockReader {
       return true;
     }
     const char* const begin = ++p_;
-    const void* const quote =
-        p_ == last_ ? nullptr : std::memchr(p_, '"', static_cast<std::size_t>(last_ - p_));
-    p_ = quote == nullptr ? last_ : static_cast<const char*>(quote);
+    p_ = find_field_end(p_, last_, '"');  // or the first line end
+    const bool has_line_end = p_ != last_ && *p_ != '"';
+    if (has_line_end) p_ = std::find(p_, last_, '"');
     const char* const end = p_;
     if (p_ != last_ && (p_ + 1 == last_ || p_[1] != '"')) {
       ++p_;
       skip_blanks();
       if (!at_end_of_field()) return fail(Kind::kOpenQuote, column);
-      if (std::any_of(begin, end, is_line_end))
-        piece_.lines += count_lines({begin, static_cast<std::size_t>(end - begin)});
+      if (has_line_end) piece_.lines += count_lines({begin, static_cast<std::size_t>(end - begin)});
       if (to.texts != nullptr)
         add(to, std::string_view(begin, static_cast<std::size_t>(end - begin)));
       return true;
@@ -273,25 +308,18 @@ class BlockReader {
 
 }  // namespace
 
-void CsvPiece::clear() {
-  constexpr std::size_t kMostTexts = 1 << 16;  // to keep
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (columns[i].texts.size() <= kMostTexts) continue;
-    columns[i].texts = {};
+void CsvTexts::trim() {
+  constexpr std::size_t kMostTexts = 1 << 16;
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    if (pools[i].size() <= kMostTexts) continue;
+    pools[i] = {};
     merged[i].clear();
   }
-  rows = 0;
-  lines = 0;
-  surprises.clear();
-  problem = {};
-  doubts.clear();
-  end = nullptr;
-  blank_line = nullptr;
 }
 
-void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit,
+void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit, CsvTexts& texts,
                     CsvPiece& piece) {
-  BlockReader(block, rows, piece).read(limit);
+  BlockReader(block, rows, texts, piece).read(limit);
 }
 
 bool is_infinity(std::string_view text) {

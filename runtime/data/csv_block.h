@@ -56,12 +56,31 @@ struct CsvProblem {
   std::size_t column = 0;        // of the file, from 0
 };
 
-// The rows of a block. Made once and cleared for each block, it keeps its memory, and the texts
-// that it knows.
+// The distinct texts of each Column that one worker has met, and their numbers in the table, from
+// block to block.
+struct CsvTexts {
+  static constexpr std::uint32_t kUnknown = Column::kMissing - 1;  // not merged yet
+
+  std::vector<TextPool> pools;
+  std::vector<std::vector<std::uint32_t>> merged;  // may be shorter than the pools
+
+  // Forgets the texts of columns that have very many, between blocks.
+  void trim();
+};
+
+// The rows of a block. Kept from block to block, for its memory.
 struct CsvPiece {
+  // Of a Column: numbers, or codes into the pool of `texts`.
+  struct Values {
+    bool is_text = false;
+    std::vector<double> numbers;
+    std::vector<std::uint32_t> codes;
+  };
+
   // The first `rows` rows and values are the block's; others are of no use.
-  std::vector<float> floats;    // row-major
-  std::vector<Column> columns;  // without names
+  std::vector<float> floats;  // row-major
+  std::vector<Values> columns;
+  CsvTexts* texts = nullptr;
   std::size_t rows = 0;
   std::size_t lines = 0;  // of the text that was read, where there is no surprise
   // Of each column of the file, whether it is of another kind than it seemed: its values are of no
@@ -74,16 +93,11 @@ struct CsvPiece {
   std::vector<CsvProblem> doubts;
   const char* end = nullptr;  // behind the last record that was read, and blank lines at the end
   const char* blank_line = nullptr;  // the first of these
-  // Of the texts of each of `columns`, their numbers elsewhere: for those who merge pieces, from
-  // one block to the next. May be shorter than the texts.
-  std::vector<std::vector<std::uint32_t>> merged;
-
-  void clear();
 };
 
-// Reads at most `limit` rows of `block`, which begins with a record, into a new or cleared piece. A
-// problem in a field of a surprising column is none.
-void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit,
+// Reads at most `limit` rows of `block`, which begins with a record, into `piece`, whatever is in
+// it, and `texts`, which has to outlive it. A problem in a field of a surprising column is none.
+void read_csv_block(std::string_view block, const CsvRows& rows, std::size_t limit, CsvTexts& texts,
                     CsvPiece& piece);
 
 // Whether the text says that a number is infinite.

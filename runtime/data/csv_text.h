@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +65,9 @@ std::size_t count_lines(std::string_view text);
 // The one of comma, semicolon, tab and | that parts the first records of `text` into most fields,
 // as many in each; else the one that the first record has most of; else the comma.
 char find_delimiter(std::string_view text);
+
+// Opens a CSV file; may be called again to read it again.
+using CsvOpener = std::function<std::unique_ptr<ByteSource>()>;
 
 // The text of a CSV file in blocks of whole records. A UTF-8 byte order mark in front is dropped.
 class CsvText {

@@ -89,13 +89,10 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
     const auto found = reader_.keys_.find(name);
     name_ = name;
     if (found == reader_.keys_.end()) {
-      const std::string closest = closest_name(name, reader_.names_);
       throw UserError(fmt::format(
           "{}: the model knows no column {}.{} It was trained on the columns {}. Rename or remove "
           "the key.",
-          place(), in_quotes(name),
-          closest.empty() ? "" : fmt::format(" The closest is {}.", in_quotes(closest)),
-          listed(reader_.names_)));
+          place(), in_quotes(name), did_you_mean(name, reader_.names_), listed(reader_.names_)));
     }
     key_ = &found->second;
     if (key_->last_row == reader_.row_) {

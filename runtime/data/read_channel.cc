@@ -13,7 +13,7 @@
 #include "model/error.h"
 #include "runtime/data/array_bundle.h"
 #include "runtime/data/compression.h"
-#include "runtime/data/csv_reader.h"
+#include "runtime/data/csv_channel.h"
 #include "runtime/data/file_format.h"
 #include "runtime/data/wording.h"
 #include "runtime/system/files.h"

@@ -125,14 +125,11 @@ class Chooser {
           "no columns. Set header to true or auto, or give the column's number, from 1.",
           file_, hyperparameter, in_quotes(asked)));
     }
-    const std::string closest = closest_name(asked, columns);
     const bool may_be_row = std::any_of(columns.begin(), columns.end(), is_number);
     throw UserError(fmt::format(
         "{}: no column is named {}, as the hyperparameter {} asks.{} The columns in line 1 are "
         "{}.{}",
-        file_, in_quotes(asked), hyperparameter,
-        closest.empty() ? "" : fmt::format(" The closest is {}.", in_quotes(closest)),
-        listed(columns),
+        file_, in_quotes(asked), hyperparameter, did_you_mean(asked, columns), listed(columns),
         may_be_row ? " If line 1 is a row, give the column's number instead, from 1." : ""));
   }
 

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "model/error.h"
 #include "runtime/data/csv_reader.h"
 #include "test/runtime/data/made_files.h"
+#include "test/support/columns.h"
 #include "test/support/messages.h"
 #include "test/support/temp_directory.h"
 
@@ -19,33 +19,16 @@ namespace mlp {
 namespace {
 
 using test::check_contains;
+using test::first;
+using test::numbers;
+using test::texts;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Column numbers(std::string name, std::vector<double> values) {
-  Column column;
-  column.name = std::move(name);
-  column.numbers = std::move(values);
-  return column;
-}
-
-// An empty text is a missing one.
-Column texts(std::string name, const std::vector<std::string>& values) {
-  Column column;
-  column.name = std::move(name);
-  column.is_text = true;
-  for (const std::string& text : values) {
-    column.codes.push_back(text.empty() ? Column::kMissing : column.texts.add(text));
-  }
-  return column;
-}
-
 Preprocessor fitted(const std::vector<Column>& columns, PreprocessorConfig config = {}) {
-  std::vector<std::uint32_t> rows(columns[0].rows());
-  std::iota(rows.begin(), rows.end(), 0U);
   std::vector<std::string> notes;
   config.min_category_rows = 1;
-  return Preprocessor::fit(columns, rows, config, notes);
+  return Preprocessor::fit(columns, first(columns[0].rows()), config, notes);
 }
 
 // A number, a category, a boolean, a date, a category of numbers and words for truth, and a
