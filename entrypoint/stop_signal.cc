@@ -51,9 +51,13 @@ void install_stop_signals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   try {
     std::thread([signals] {
+      const timespec no_wait = {};
       while (true) {
         int signal = 0;
-        if (sigwait(&signals, &signal) == 0) on_signal(signal);
+        if (sigwait(&signals, &signal) != 0) continue;
+        // The second may be there already; told apart from the first, the job could end between.
+        if (sigtimedwait(&signals, nullptr, &no_wait) > 0) _exit(kStoppedTwice);
+        on_signal(signal);
       }
     }).detach();
   } catch (const std::system_error&) {  // a limit on threads: better a handler than no stop

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +41,22 @@ void check_results(const BaseDirectory& base, const ProgramEnd& end) {
   const fs::path rows = base.write("rows.npy", pictures_npy(make_pictures(3, 1)));
   const ProgramEnd predicted = run_well(in_base(base, {"predict", "--input", rows.string()}));
   CHECK(lines_of(predicted.out).size() == 4);
+}
+
+// Reads the state of each thread in /proc until all are stopped.
+void wait_until_halted(pid_t pid) {
+  const fs::path tasks = fs::path("/proc") / std::to_string(pid) / "task";
+  const Clock::time_point deadline = Clock::now() + std::chrono::seconds(10);
+  bool halted = false;
+  while (!halted) {
+    REQUIRE(Clock::now() < deadline);
+    halted = true;
+    for (const fs::directory_entry& task : fs::directory_iterator(tasks)) {
+      std::ifstream file(task.path() / "stat");
+      const std::string stat((std::istreambuf_iterator<char>(file)), {});
+      halted = halted && stat.find(") T ") != std::string::npos;
+    }
+  }
 }
 
 }  // namespace
@@ -136,12 +153,12 @@ TEST_SUITE("system/stop") {
   TEST_CASE("mlp train: a second signal ends it at once") {
     BaseDirectory base;
     base.add_channel("training", "mnist.npz", small_mnist_npz());
-    // One thread, so that both signals are its own and are handled one right after the other.
-    base.set_hyperparameters({{"epochs", kEndless}, {"num_threads", "1"}});
+    base.set_hyperparameters({{"epochs", kEndless}});
     Program program(in_base(base));
     REQUIRE(program.wait_for_line(Stream::kOut, "Epoch 1/"));
     // Both wait for a process that is halted, so that none comes too late.
     program.send(SIGSTOP);
+    wait_until_halted(program.pid());
     program.send(SIGTERM);
     program.send(SIGINT);
     program.send(SIGCONT);
