@@ -53,18 +53,21 @@ class FileSource final : public ByteSource {
   File file_;
 };
 
+// Bytes is what holds them: a string of its own, or a view of others'.
+template <typename Bytes>
 class MemorySource final : public ByteSource {
  public:
-  MemorySource(std::string name, std::string bytes)
+  MemorySource(std::string name, Bytes bytes)
       : ByteSource(std::move(name)), bytes_(std::move(bytes)) {}
   std::size_t read(void* buffer, std::size_t size) override {
     const std::size_t count = bytes_.copy(static_cast<char*>(buffer), size, position_);
     position_ += count;
     return count;
   }
+  std::optional<std::size_t> bytes_left() const override { return bytes_.size() - position_; }
 
  private:
-  std::string bytes_;
+  Bytes bytes_;
   std::size_t position_ = 0;
 };
 
@@ -204,7 +207,11 @@ std::unique_ptr<ByteSource> file_source(const std::filesystem::path& path, std::
 }
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::string bytes) {
-  return std::make_unique<MemorySource>(std::move(name), std::move(bytes));
+  return std::make_unique<MemorySource<std::string>>(std::move(name), std::move(bytes));
+}
+
+std::unique_ptr<ByteSource> view_source(std::string name, std::string_view bytes) {
+  return std::make_unique<MemorySource<std::string_view>>(std::move(name), bytes);
 }
 
 std::unique_ptr<ByteSource> read_ahead(std::unique_ptr<ByteSource> source) {

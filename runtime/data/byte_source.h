@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace mlp {
 
@@ -21,6 +23,9 @@ class ByteSource {
   // Fills `buffer` with the next bytes and returns how many came: fewer than `size` only where the
   // source ends. Throws UserError where the bytes can't be had.
   virtual std::size_t read(void* buffer, std::size_t size) = 0;
+
+  // How many bytes are still to come, where that is known, so that buffers need not be larger.
+  virtual std::optional<std::size_t> bytes_left() const { return std::nullopt; }
 
  private:
   std::string name_;
@@ -55,6 +60,9 @@ class File {
 std::unique_ptr<ByteSource> file_source(const std::filesystem::path& path, std::string name);
 
 std::unique_ptr<ByteSource> memory_source(std::string name, std::string bytes);
+
+// The same without a copy: `bytes` has to outlive the source.
+std::unique_ptr<ByteSource> view_source(std::string name, std::string_view bytes);
 
 // The bytes of `source`, which a thread of its own reads up to 3 MiB ahead. What the source throws,
 // read() throws when the bytes before have been given.

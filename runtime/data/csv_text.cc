@@ -257,6 +257,8 @@ void CsvText::change_buffers() {
 void CsvText::fill(std::size_t wanted) {
   const std::size_t left = end_ - begin_;
   if (ended_ || left >= wanted) return;
+  // One byte more than there is shows that the source ends.
+  if (const auto more = source_->bytes_left()) wanted = std::min(wanted, left + *more + 1);
   std::vector<char>& to = buffers_[current_];
   if (begin_ > 0) std::memmove(to.data(), to.data() + begin_, left);
   begin_ = 0;

@@ -13,6 +13,21 @@
 namespace mlp {
 
 TEST_SUITE("runtime/data") {
+  TEST_CASE("view_source: gives the bytes, and says how many are to come") {
+    const std::string bytes = "abcde";
+    const auto source = view_source("text", bytes);
+    CHECK(source->name() == "text");
+    CHECK(source->bytes_left() == 5U);
+    std::string buffer(3, ' ');
+    CHECK(source->read(buffer.data(), 3) == 3);
+    CHECK(buffer == "abc");
+    CHECK(source->bytes_left() == 2U);
+    CHECK(source->read(buffer.data(), 3) == 2);
+    CHECK(buffer == "dec");
+    CHECK(source->bytes_left() == 0U);
+    CHECK(source->read(buffer.data(), 3) == 0);
+  }
+
   TEST_CASE("ByteSource: a file and memory give the same bytes, and fewer only at the end") {
     const test::TempDirectory folder;
     const std::string bytes = "0123456789";
