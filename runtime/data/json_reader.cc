@@ -30,14 +30,31 @@ std::string truth_text(const InputColumn& input, bool value) {
   return value ? "true" : "false";
 }
 
+std::string place_text(const std::string& name, const RecordPlace& place) {
+  return fmt::format("{}, {} {}", name, place.unit, place.number);
+}
+
+// The options, where the model's columns have names.
+PredictInputOptions with_names(PredictInputOptions options, const std::string& file) {
+  const Preprocessor* const preprocessor = options.preprocessor;
+  if (preprocessor == nullptr || preprocessor->empty() || !preprocessor->named()) {
+    throw UserError(
+        fmt::format("{}: JSON records are matched by the names of columns, but the model knows "
+                    "none: it was trained on arrays or on CSV files without a header. Give the "
+                    "rows in that form, or train on CSV files with a header.",
+                    file));
+  }
+  return options;
+}
+
 }  // namespace
 
 // Takes the values of one record as the parser finds them. Throws UserError for those that don't
 // fit.
-class JsonReader::Handler final : public nlohmann::json_sax<json> {
+class JsonRecordParser::Handler final : public nlohmann::json_sax<json> {
  public:
-  Handler(JsonReader& reader, std::string_view record, Table& table)
-      : reader_(reader), record_(record), table_(table) {}
+  Handler(JsonRecordParser& parser, std::string_view record, const RecordPlace& place, Table& table)
+      : parser_(parser), record_(record), place_(place), table_(table) {}
 
   bool null() override {
     if (is_wanted()) add_missing("null");
@@ -86,22 +103,22 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
 
   bool key(string_t& name) override {
     if (depth_ > 1) return true;
-    const auto found = reader_.keys_.find(name);
+    const auto found = parser_.keys_.find(name);
     name_ = name;
-    if (found == reader_.keys_.end()) {
+    if (found == parser_.keys_.end()) {
       throw UserError(fmt::format(
           "{}: the model knows no column {}.{} It was trained on the columns {}. Rename or remove "
           "the key.",
-          place(), in_quotes(name), did_you_mean(name, reader_.names_), listed(reader_.names_)));
+          place(), in_quotes(name), did_you_mean(name, parser_.names_), listed(parser_.names_)));
     }
     key_ = &found->second;
-    if (key_->last_row == reader_.row_) {
+    if (key_->last_row == parser_.row_) {
       throw UserError(
           fmt::format("{}: the key {} stands there twice. Expected one value for each column. "
                       "Remove one of the two.",
                       place(), in_quotes(name)));
     }
-    key_->last_row = reader_.row_;
+    key_->last_row = parser_.row_;
     return true;
   }
 
@@ -126,7 +143,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
   }
 
  private:
-  std::string place() const { return reader_.records_.place(); }
+  std::string place() const { return place_text(parser_.name_, place_); }
   std::string value_place() const { return fmt::format("{}, key {}", place(), in_quotes(name_)); }
 
   // Whether the value to come is one for a column that the model uses.
@@ -141,7 +158,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
   // `text` is how the record has it.
   bool number(double value, const std::string& text) {
     if (!is_wanted()) return true;
-    if (is_number() || reader_.options_.missing_values.contains(text)) {
+    if (is_number() || parser_.options_.missing_values.contains(text)) {
       add_text_or_number(text);
     } else {
       // As it is written where the column knows it so, as "0.50"; else as 3 for 3.0.
@@ -162,17 +179,17 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
 
   // A number, whichever way it was given.
   void add_number(std::string_view text) {
-    if (reader_.options_.missing_values.contains(text)) {
+    if (parser_.options_.missing_values.contains(text)) {
       add_missing(text);
       return;
     }
     float single = 0;
     double value = 0;
     const NumberStatus status =
-        reader_.plain_ ? parse_number(text, single) : parse_number(text, value);
+        parser_.plain_ ? parse_number(text, single) : parse_number(text, value);
     if (status == NumberStatus::kTooLarge) throw_too_large(text);
     if (status == NumberStatus::kNoNumber) throw_unexpected("a number", text);
-    if (reader_.plain_) {
+    if (parser_.plain_) {
       float_value() = single;
     } else {
       column().numbers.push_back(value);
@@ -190,7 +207,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
           "nothing. Fill it in, or leave out the record.",
           value_place(), in_quotes(text)));
     }
-    if (reader_.plain_) {
+    if (parser_.plain_) {
       float_value() = static_cast<float>(key_->input->fill);
     } else {
       column().numbers.push_back(std::numeric_limits<double>::quiet_NaN());
@@ -198,7 +215,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
   }
 
   void add_text(std::string_view text) {
-    if (reader_.options_.missing_values.contains(text)) {
+    if (parser_.options_.missing_values.contains(text)) {
       add_missing(text);
       return;
     }
@@ -211,7 +228,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
 
   float& float_value() {
     std::vector<float>& floats = table_.features.floats;
-    return floats[floats.size() - reader_.used_.size() + key_->index];
+    return floats[floats.size() - parser_.used_.size() + key_->index];
   }
   Column& column() { return table_.columns[key_->index]; }
 
@@ -224,7 +241,7 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
   [[noreturn]] void throw_too_large(std::string_view text) const {
     throw UserError(fmt::format(
         "{}: the value {} is beyond the largest {}. Correct the value.", value_place(),
-        in_quotes(text), reader_.plain_ ? "float32 value, 3.4e38" : "float64 value, 1.8e308"));
+        in_quotes(text), parser_.plain_ ? "float32 value, 3.4e38" : "float64 value, 1.8e308"));
   }
   [[noreturn]] void throw_nested(std::string_view found) const {
     throw UserError(
@@ -233,26 +250,18 @@ class JsonReader::Handler final : public nlohmann::json_sax<json> {
                     value_place(), found));
   }
 
-  JsonReader& reader_;
+  JsonRecordParser& parser_;
   std::string_view record_;
+  const RecordPlace& place_;
   Table& table_;
   std::size_t depth_ = 0;
   std::string name_;
   Key* key_ = nullptr;
 };
 
-JsonReader::JsonReader(std::unique_ptr<ByteSource> source, PredictInputOptions options)
-    : records_(std::move(source)), options_(std::move(options)) {
-  const Preprocessor* const preprocessor = options_.preprocessor;
-  if (preprocessor == nullptr || preprocessor->empty() || !preprocessor->named()) {
-    throw UserError(
-        fmt::format("{}: JSON records are matched by the names of columns, but the model knows "
-                    "none: it was trained on arrays or on CSV files without a header. Give the "
-                    "rows in that form, or train on CSV files with a header.",
-                    records_.name()));
-  }
-  plain_ = preprocessor->is_plain();
-  for (const InputColumn& input : preprocessor->columns()) {
+JsonRecordParser::JsonRecordParser(std::string name, const PredictInputOptions& options)
+    : name_(std::move(name)), options_(options), plain_(options.preprocessor->is_plain()) {
+  for (const InputColumn& input : options.preprocessor->columns()) {
     names_.push_back(input.name);
     Key key;
     if (is_used(input.type)) {
@@ -261,20 +270,12 @@ JsonReader::JsonReader(std::unique_ptr<ByteSource> source, PredictInputOptions o
     }
     keys_.emplace(input.name, key);
   }
-  for (const std::string& name : options_.target_names) keys_.emplace(name, Key());
-  if (!options_.weight_name.empty()) keys_.emplace(options_.weight_name, Key());
+  for (const std::string& target : options.target_names) keys_.emplace(target, Key());
+  if (!options.weight_name.empty()) keys_.emplace(options.weight_name, Key());
 }
 
-std::size_t JsonReader::read(Table& table, std::size_t limit) {
-  if (table.rows() == 0) describe(table);
-  std::size_t count = 0;
-  std::string_view record;
-  for (; count < limit && records_.next(record); ++count) add_row(record, table);
-  return count;
-}
-
-void JsonReader::describe(Table& table) const {
-  table.source = records_.name();
+void JsonRecordParser::describe(Table& table) const {
+  table.source = name_;
   table.row_shape = options_.row_shape;
   table.features.width = plain_ ? used_.size() : 0;
   table.columns.resize(plain_ ? 0 : used_.size());
@@ -284,25 +285,39 @@ void JsonReader::describe(Table& table) const {
   }
 }
 
-void JsonReader::add_row(std::string_view record, Table& table) {
+void JsonRecordParser::add(std::string_view record, const RecordPlace& place, Table& table) {
   ++row_;
   if (plain_) table.features.floats.resize(table.features.floats.size() + used_.size());
-  Handler handler(*this, record, table);
+  Handler handler(*this, record, place, table);
   json::sax_parse(record.begin(), record.end(), &handler);
   for (const InputColumn* const input : used_) {
-    if (keys_.find(input->name)->second.last_row != row_) throw_missing_key(input->name);
+    if (keys_.find(input->name)->second.last_row != row_) throw_missing_key(input->name, place);
   }
 }
 
-void JsonReader::throw_missing_key(const std::string& name) const {
+void JsonRecordParser::throw_missing_key(const std::string& key, const RecordPlace& place) const {
   std::vector<std::string> found;
   for (const std::string& other : names_) {
     if (keys_.find(other)->second.last_row == row_) found.push_back(other);
   }
-  throw UserError(
-      fmt::format("{}: the key {} is missing, which the model needs. Of its columns the record has "
-                  "{}. Add the key, with null where the value is missing.",
-                  records_.place(), in_quotes(name), found.empty() ? "none" : listed(found)));
+  throw UserError(fmt::format(
+      "{}: the key {} is missing, which the model needs. Of its columns the record has "
+      "{}. Add the key, with null where the value is missing.",
+      place_text(name_, place), in_quotes(key), found.empty() ? "none" : listed(found)));
+}
+
+JsonReader::JsonReader(std::unique_ptr<ByteSource> source, PredictInputOptions options)
+    : records_(std::move(source)),
+      options_(with_names(std::move(options), records_.name())),
+      parser_(records_.name(), options_) {}
+
+std::size_t JsonReader::read(Table& table, std::size_t limit) {
+  if (table.rows() == 0) parser_.describe(table);
+  std::size_t count = 0;
+  std::string_view record;
+  for (; count < limit && records_.next(record); ++count)
+    parser_.add(record, {.number = records_.number()}, table);
+  return count;
 }
 
 }  // namespace mlp

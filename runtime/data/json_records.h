@@ -18,6 +18,7 @@ class JsonRecords {
   explicit JsonRecords(std::unique_ptr<ByteSource> source);
 
   const std::string& name() const { return source_->name(); }
+  std::size_t number() const { return number_; }  // of the record where next() stands, from 1
 
   // Moves to the next record; false at the end. `record` begins and ends like an object and has as
   // many brackets opened as closed; whether it is one is for a parser to say. It stays valid until
