@@ -181,14 +181,7 @@ class ArrayReader final : public RecordReader {
 ArrayHeader ArrayFile::header() const {
   const std::unique_ptr<ByteSource> source = stream();
   ArrayHeader header = read_array_header(*source);
-  if (header.kind == ElementKind::kUnknown) return header;
-  const std::uint64_t expected = header.header_bytes + header.values() * header.item_bytes;
-  if (size_bytes_ != expected) {
-    throw UserError(fmt::format(
-        "{}: the array is damaged or cut short: its shape {} and type {} take {} bytes, but {} are "
-        "there. Copy the file again, or write it again with numpy.save or numpy.savez.",
-        name_, shape_text(header.shape), in_quotes(header.descr), expected, size_bytes_));
-  }
+  check_size(header, name_, size_bytes_);
   return header;
 }
 

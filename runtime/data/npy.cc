@@ -428,6 +428,16 @@ ArrayHeader read_array_header(ByteSource& source) {
   return header;
 }
 
+void check_size(const ArrayHeader& header, const std::string& name, std::uint64_t size_bytes) {
+  if (header.kind == ElementKind::kUnknown) return;
+  const std::uint64_t expected = header.header_bytes + header.values() * header.item_bytes;
+  if (size_bytes == expected) return;
+  throw UserError(fmt::format(
+      "{}: the array is damaged or cut short: its shape {} and type {} take {} bytes, but {} are "
+      "there. Copy the file again, or write it again with numpy.save or numpy.savez.",
+      name, shape_text(header.shape), in_quotes(header.descr), expected, size_bytes));
+}
+
 FeatureType feature_type(const ArrayHeader& header, const std::string& name) {
   if (header.kind == ElementKind::kUnknown) throw_unknown_type(header, name);
   if (is_text(header)) {
@@ -582,6 +592,11 @@ std::vector<float> decode_weights(const ArrayHeader& header, const std::string& 
 }
 
 std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes) {
+  return to_c_order(header, bytes, 0, header.rows());
+}
+
+std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes,
+                                  std::size_t first_row, std::size_t count) {
   // With the rows fastest, a row's values lie rows() items apart, in Fortran order of the row's own
   // index; `places` says at which of these steps the values of a row in C order are.
   const std::vector<std::size_t> row_shape = header.row_shape();
@@ -601,13 +616,13 @@ std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std
       index[axis] = 0;
     }
   }
-  std::vector<std::byte> result(bytes.size());
+  std::vector<std::byte> result(count * width * item);
   constexpr std::size_t kBlock = 64;  // rows that are filled together, so that reads are contiguous
   const auto copy = [&](auto item_size) {
-    for (std::size_t begin = 0; begin < rows; begin += kBlock) {
-      const std::size_t end = std::min(begin + kBlock, rows);
+    for (std::size_t begin = 0; begin < count; begin += kBlock) {
+      const std::size_t end = std::min(begin + kBlock, count);
       for (std::size_t column = 0; column < width; ++column) {
-        const std::byte* const from = bytes.data() + places[column] * rows * item;
+        const std::byte* const from = bytes.data() + (places[column] * rows + first_row) * item;
         for (std::size_t row = begin; row < end; ++row) {
           std::memcpy(result.data() + (row * width + column) * item, from + row * item, item_size);
         }

@@ -42,6 +42,10 @@ struct ArrayHeader {
 // header; a type that can't be read is only kUnknown.
 ArrayHeader read_array_header(ByteSource& source);
 
+// Throws UserError, beginning with `name`, unless header and values are `size_bytes` together. Of
+// an unknown type nothing can be said.
+void check_size(const ArrayHeader& header, const std::string& name, std::uint64_t size_bytes);
+
 // How features of this type are held: uint8 stays, all else becomes float32. Throws UserError,
 // beginning with `name`, for types that are no features.
 FeatureType feature_type(const ArrayHeader& header, const std::string& name);
@@ -74,7 +78,10 @@ void check_weights(const ArrayHeader& header, const std::string& name);
 std::vector<float> decode_weights(const ArrayHeader& header, const std::string& name,
                                   std::span<const std::byte> bytes);
 
-// The values of an array in Fortran order, put into C order.
+// `count` rows of an array in Fortran order, of which `bytes` are all values, put into C order.
+std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes,
+                                  std::size_t first_row, std::size_t count);
+// All of them.
 std::vector<std::byte> to_c_order(const ArrayHeader& header, std::span<const std::byte> bytes);
 
 }  // namespace mlp
