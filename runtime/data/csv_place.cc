@@ -12,6 +12,13 @@
 namespace mlp {
 namespace {
 
+// What to do about a field whose text may mean that its value is missing.
+std::string_view missing_advice(const CsvPlace& place) {
+  return place.predicts ? "leave the field empty if its value is missing"
+                        : "if it means that the value is missing, add it to the hyperparameter "
+                          "missing_values";
+}
+
 using Kind = CsvProblem::Kind;
 
 std::vector<std::string> texts_of(std::vector<CsvField> fields) {
@@ -25,13 +32,11 @@ std::vector<std::string> texts_of(std::vector<CsvField> fields) {
   const std::string field = place.field(record, column);
   const std::string text = place.fields(record).at(column).text;
   if (!is_utf8(text) || text.find('\0') != std::string::npos) {
-    throw UserError(fmt::format("{}: {} is no valid UTF-8 text. Save the file as UTF-8.", field,
-                                in_quotes(text)));
+    throw UserError(
+        fmt::format("{}: {} is no valid UTF-8 text. Write it as UTF-8.", field, in_quotes(text)));
   }
-  throw UserError(fmt::format(
-      "{}: expected {}, found {}. Correct it, or, if it means that the value is missing, add it to "
-      "the hyperparameter missing_values.",
-      field, input->expected(), in_quotes(text)));
+  throw UserError(fmt::format("{}: expected {}, found {}. Correct it, or {}.", field,
+                              input->expected(), in_quotes(text), missing_advice(place)));
 }
 
 // The number in `to` of a text that a piece has in `row`.
@@ -117,10 +122,8 @@ std::string problem_text(const CsvPlace& place, const CsvProblem& problem, bool 
           field, what, in_quotes(text),
           place.rows.floats > 0 && !is_target ? "float32, 3.4e38," : "float64, 1.8e308,");
     case Kind::kInfinite:
-      return fmt::format(
-          "{}: expected a finite number, found {}. Replace it, drop the row, or add it "
-          "to the hyperparameter missing_values.",
-          field, in_quotes(text));
+      return fmt::format("{}: expected a finite number, found {}. Replace it, drop the row, or {}.",
+                         field, in_quotes(text), missing_advice(place));
     case Kind::kMissing:
       return fmt::format(
           "{}: expected a number, found {}, a missing value, of which the model has learned "
@@ -135,16 +138,14 @@ std::string problem_text(const CsvPlace& place, const CsvProblem& problem, bool 
         "correct it, or choose this column as the only target.",
         field, in_quotes(text));
   }
-  return fmt::format(
-      "{}: expected a number, found {}. Correct it, or, if it means that the value is "
-      "missing, add it to the hyperparameter missing_values.",
-      field, in_quotes(text));
+  return fmt::format("{}: expected a number, found {}. Correct it, or {}.", field, in_quotes(text),
+                     missing_advice(place));
 }
 
 void throw_no_rows(const std::string& file) {
   throw UserError(
-      fmt::format("{}: the file has a header but no rows. Expected at least one row below it: add "
-                  "rows, or remove the file.",
+      fmt::format("{}: there is a header but no rows. Expected at least one row below it: add "
+                  "rows, or leave this out.",
                   file));
 }
 

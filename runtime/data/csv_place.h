@@ -18,6 +18,7 @@ struct CsvPlace {
   std::string_view block;
   std::size_t line;  // in which the block begins
   const CsvRows& rows;
+  bool predicts = false;  // with what was learned of missing values, instead of learning it
 
   std::size_t line_of(const char* record) const;
   // "FILE, line N", and with a column "FILE, line N, column M ("NAME")".

@@ -16,6 +16,32 @@
 
 namespace mlp {
 
+std::vector<std::string> columns_by_place(const PredictInputOptions& options) {
+  const Preprocessor& preprocessor = *options.preprocessor;
+  std::vector<std::string> aside = options.target_names;
+  if (!options.weight_name.empty()) aside.push_back(options.weight_name);
+  std::vector<std::string> all = options.file_columns;
+  if (!preprocessor.named()) {
+    aside.clear();
+    for (const std::size_t number : preprocessor.set_aside())
+      aside.push_back(fmt::to_string(number));
+    all = numbered_columns(preprocessor.columns().size() + aside.size());
+  }
+  if (all.empty()) {
+    for (const InputColumn& input : preprocessor.columns())
+      if (is_used(input.type)) all.push_back(input.name);
+    aside.clear();
+  }
+  if (options.has_target) {
+    if (aside.empty()) all.insert(all.begin(), "");
+    return all;
+  }
+  std::erase_if(all, [&](const std::string& column) {
+    return std::find(aside.begin(), aside.end(), column) != aside.end();
+  });
+  return all;
+}
+
 CsvReader::CsvReader(const CsvOpener& file, PredictInputOptions options)
     : options_(std::move(options)), text_(file(), options_.delimiter, true) {
   for (const InputColumn& input : options_.preprocessor->columns())
@@ -49,7 +75,7 @@ std::size_t CsvReader::read(Table& table, std::size_t limit) {
     }
     CsvPiece piece;
     read_csv_block(block_, rows_, limit - count, texts, piece);
-    const CsvPlace place = {text_.name(), names_, block_, line_, rows_};
+    const CsvPlace place = {text_.name(), names_, block_, line_, rows_, true};
     if (piece.problem.kind != CsvProblem::Kind::kNone)
       throw UserError(problem_text(place, piece.problem, false));
     if (piece.rows > 0 && blank_line_) throw UserError(blank_line_text(text_.name(), *blank_line_));
@@ -109,7 +135,7 @@ bool CsvReader::first_line_is_header(const std::vector<std::string>& first_line)
 
 // Whether each field suits the column in its place.
 bool CsvReader::can_be_row(const std::vector<std::string>& fields) const {
-  const std::vector<std::string> columns = places();
+  const std::vector<std::string> columns = columns_by_place(options_);
   if (fields.size() != columns.size()) return false;
   std::unordered_map<std::string_view, const InputColumn*> used;
   for (const InputColumn* const input : used_) used[input->name] = input;
@@ -172,34 +198,8 @@ void CsvReader::plan_by_name(const std::vector<std::string>& names) {
   }
 }
 
-// The columns of rows without header in their order; those that are no feature may be empty.
-std::vector<std::string> CsvReader::places() const {
-  const Preprocessor& preprocessor = *options_.preprocessor;
-  std::vector<std::string> aside = options_.target_names;
-  if (!options_.weight_name.empty()) aside.push_back(options_.weight_name);
-  std::vector<std::string> all = options_.file_columns;
-  if (!preprocessor.named()) {
-    aside.clear();
-    for (const std::size_t number : preprocessor.set_aside())
-      aside.push_back(fmt::to_string(number));
-    all = numbered_columns(preprocessor.columns().size() + aside.size());
-  }
-  if (all.empty()) {
-    for (const InputColumn* const input : used_) all.push_back(input->name);
-    aside.clear();
-  }
-  if (options_.has_target) {
-    if (aside.empty()) all.insert(all.begin(), "");
-    return all;
-  }
-  std::erase_if(all, [&](const std::string& column) {
-    return std::find(aside.begin(), aside.end(), column) != aside.end();
-  });
-  return all;
-}
-
 void CsvReader::plan_by_place(const std::vector<std::string>& first_line) {
-  const std::vector<std::string> columns = places();
+  const std::vector<std::string> columns = columns_by_place(options_);
   if (options_.preprocessor->named() && options_.file_columns.empty()) {
     throw UserError(fmt::format(
         "{}: line 1 is no header, and the order of the model's columns is not known, since "
@@ -211,12 +211,19 @@ void CsvReader::plan_by_place(const std::vector<std::string>& first_line) {
     if (!options_.has_target && first_line.size() == columns.size() + 1) {
       throw UserError(
           fmt::format("{}, line 1: found {} fields, but the model takes {} features. If the label "
-                      "stands where it stood in the training file, add --label_size 1 to drop it.",
-                      file, first_line.size(), columns.size()));
+                      "stands where it stood in the training file, {} to drop it.",
+                      file, first_line.size(), columns.size(), options_.label_advice));
+    }
+    const std::vector<std::size_t>& shape = options_.row_shape;
+    if (shape.size() > 1 && first_line.size() == shape.back()) {
+      throw UserError(
+          fmt::format("{}, line 1: found {} fields, expected {}: a row of shape {} takes one line "
+                      "with all of its values. Flatten each row: in Python, x.reshape(-1, {}).",
+                      file, first_line.size(), columns.size(), shape_text(shape), columns.size()));
     }
     throw UserError(fmt::format(
-        "{}, line 1: found {} field{}, expected {}: {}the {} features of the model. Correct the "
-        "file.",
+        "{}, line 1: found {} field{}, expected {}: {}the {} features of the model. Correct "
+        "it.",
         file, first_line.size(), first_line.size() == 1 ? "" : "s", columns.size(),
         options_.has_target ? "the label and " : "",
         options_.has_target ? columns.size() - 1 : columns.size()));

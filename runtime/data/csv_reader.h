@@ -17,6 +17,11 @@
 
 namespace mlp {
 
+// The columns of rows without names, in their order: those of the training file without its target
+// and weight, unless options.has_target. Those that are no feature may be empty. Of a model whose
+// columns have names that order is known only if options.file_columns is.
+std::vector<std::string> columns_by_place(const PredictInputOptions& options);
+
 // Rows to predict from CSV text, without targets. With a header, columns are found by name.
 class CsvReader final : public RecordReader {
  public:
@@ -30,7 +35,6 @@ class CsvReader final : public RecordReader {
   void plan_by_place(const std::vector<std::string>& first_line);
   bool first_line_is_header(const std::vector<std::string>& first_line) const;
   bool can_be_row(const std::vector<std::string>& fields) const;
-  std::vector<std::string> places() const;
   CsvSlot slot_of(std::size_t used) const;
 
   PredictInputOptions options_;

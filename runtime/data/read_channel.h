@@ -75,6 +75,8 @@ struct PredictInputOptions {
   // CSV without header that still has its target (and weight) where the training file had them, or
   // in front where that is not known.
   bool has_target = false;
+  // How to ask for has_target, for messages.
+  std::string label_advice = "add --label_size 1";
   Header header = Header::kAuto;
   char delimiter = 0;  // 0: to be found
   MissingValues missing_values;

@@ -428,8 +428,8 @@ TEST_SUITE("runtime/data") {
     check_failures({
         {"", "", {"a.csv: the file is empty"}},
         {"\n\n", "", {"a.csv: the file is empty"}},
-        {"a,b\n", "a", {"a.csv: the file has a header but no rows"}},
-        {"a,b\n\n\n", "a", {"a.csv: the file has a header but no rows"}},
+        {"a,b\n", "a", {"a.csv: there is a header but no rows"}},
+        {"a,b\n\n\n", "a", {"a.csv: there is a header but no rows"}},
         {"a,b\n1,2\n", "", {"line 1 is a header", "hyperparameter target", "\"a\", \"b\""}},
         {"a\n1\n", "a", {"found a single column"}},
         {"1\n2\n", "", {"found a single column"}},
