@@ -10,19 +10,21 @@
 
 namespace mlp {
 
-// What an answer may tell of a row, by the names of SageMaker's XGBoost image.
+// What an answer may tell of a row, by the names of SageMaker's XGBoost image and with their
+// meaning.
 enum class OutputField {
   kPredictedLabel,
-  kProbability,    // of the predicted label
-  kProbabilities,  // of all labels
+  kProbability,    // of two labels, of the second; of more, of the predicted one
+  kProbabilities,  // of each label
   kLabels,
-  kRawScore,  // logit of the predicted label
-  kRawScores,
-  kPredictedScore,  // of a regression: its value
+  kRawScore,        // the logit, of the label that kProbability tells of
+  kRawScores,       // of each label; of a binary task, -z and z
+  kPredictedScore,  // of a regression: its value, or a list where it has several targets
 };
 
-// The fields of a comma list such as "predicted_label,probability". Throws UserError for a name
-// that is none, or that a model of this task does not have, naming those that it has.
+// The fields of a comma list such as "predicted_label,probability", of which case and blanks don't
+// matter; none of an empty one. Throws UserError for a name that stands there twice, that is none,
+// or that a model of this task does not have, naming those that it has.
 std::vector<OutputField> output_fields(std::string_view list, const Schema& schema);
 
 // Writes the bodies of answers for one model. Threads: write() may run on many at once.
@@ -38,9 +40,11 @@ class AnswerWriter {
   // Predictor::predict() gives them, and `logits` (empty where not needed).
   //
   // JSON is one line without an end: {"<key>": [[0.1,0.9],...]}, or with fields
-  // {"<key>": [{"predicted_label": 1,...},...]}. JSON Lines, CSV: a line for each row, ended by \n.
-  // Numbers are the shortest decimals that read back as the same float32. .npy: <f4, C order,
-  // shape (rows, outputs); with fields it throws RequestError 406.
+  // {"<key>": [{"predicted_label": 1,...},...]}. JSON Lines, CSV: a line for each row, ended by \n:
+  // {"<key>": [0.1,0.9]} or {"predicted_label": 1,...}; 0.1,0.9 or the fields in their order, a
+  // list in quotes: 1,"[0.1, 0.9]". Numbers are the shortest decimals that read back as the same
+  // float32; what is not finite is null, in CSV too. Labels are numbers, or texts in quotes.
+  // .npy: <f4, C order, shape (rows, outputs); with fields it throws RequestError 406.
   std::string write(MediaType type, std::string_view key, std::span<const float> predictions,
                     std::span<const float> logits) const;
 

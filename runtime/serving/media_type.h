@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "runtime/data/table_layout.h"
+
 namespace mlp {
 
 // The forms that rows come in and answers leave in.
@@ -10,12 +12,14 @@ enum class MediaType { kJson, kJsonLines, kCsv, kNpy };
 // A body's form, and what parameters of its Content-Type tell of it.
 struct RequestType {
   MediaType type = MediaType::kJson;
-  bool has_label = false;  // text/csv; label_size=1
+  bool has_label = false;         // text/csv; label_size=1
+  Header header = Header::kAuto;  // text/csv; header=present or absent
 };
 
 // By the value of the header Content-Type, of which case and unknown parameters don't matter.
 // Without one (empty) it is JSON; application/octet-stream is told by the body's first bytes.
-// Throws RequestError 415 for any other.
+// Throws RequestError 415 for any other, for a charset other than UTF-8, and for a label_size or
+// header that is not known.
 RequestType request_type(std::string_view content_type, std::string_view body);
 
 // The first of the header Accept's list that can be given, by its weights (q=). Without one (empty)

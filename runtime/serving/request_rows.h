@@ -32,17 +32,20 @@ struct DecodedRequest {
 // Reads bodies for one model. Threads: decode() may run on many at once.
 class RequestDecoder {
  public:
-  // Both outlive the decoder and what it returns. `options` are those of a file to predict; its
-  // has_target and array play no part.
+  // The predictor, and the preprocessor of `options`, outlive the decoder, which outlives what it
+  // returns. `options` are those of a file to predict; its has_target and array play no part.
   RequestDecoder(const Predictor& predictor, const PredictInputOptions& options);
+  ~RequestDecoder();
 
   // `body` has to live as long as the rows that come back. Throws UserError for an empty body and
   // for one whose form is wrong.
   DecodedRequest decode(RequestType type, std::string_view body) const;
 
  private:
+  struct Form;
+
   const Predictor& predictor_;
-  const PredictInputOptions& options_;
+  std::unique_ptr<const Form> form_;  // what follows from the options
 };
 
 }  // namespace mlp
