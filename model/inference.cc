@@ -66,6 +66,12 @@ Matrix InferenceNetwork::run_layers(ConstMatrix x, Workspace& workspace) const {
   return y;
 }
 
+std::size_t InferenceNetwork::multiplications() const {
+  std::size_t sum = 0;
+  for (const Layer& layer : layers_) sum += layer.inputs * layer.outputs;
+  return sum;
+}
+
 Matrix InferenceNetwork::forward(ConstMatrix x, Workspace& workspace) const {
   if (embeddings_.empty()) return run_layers(x, workspace);
   const Matrix embedded = grow(workspace.x_, x.rows, layers_.front().inputs);

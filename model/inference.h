@@ -27,6 +27,7 @@ class InferenceNetwork {
 
   std::size_t inputs() const { return inputs_; }  // of a row, numbers of categories included
   std::size_t outputs() const { return layers_.back().outputs; }
+  std::size_t multiplications() const;  // for one row
 
   // Memory for the rows of one call, which grows to what was needed most.
   class Workspace {

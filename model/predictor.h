@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -27,9 +28,13 @@ class Predictor {
   // as many numbers as a row has values.
   const Preprocessor& preprocessor() const { return preprocessor_; }
 
+  // What one row costs the network.
+  std::size_t multiplications() const { return network_.multiplications(); }
+
   struct Workspace {
     InferenceNetwork::Workspace network;
     std::vector<float> rows;
+    std::vector<std::uint32_t> indices;
   };
 
   // What the network sees of a table's rows: its columns, encoded by preprocessor(), or its
@@ -39,6 +44,17 @@ class Predictor {
   // For each row of `features`, schema().width() wide, what Predictions::values holds: row-major,
   // schema().outputs() to a row.
   std::vector<float> predict(const FeatureView& features, Workspace& workspace) const;
+
+  // Rows that came together, and where what is said of them goes: row-major, schema().outputs() to
+  // a row.
+  struct Job {
+    FeatureView features;
+    float* predictions = nullptr;  // as Predictions::values
+    float* logits = nullptr;       // the network's outputs; null: not wanted
+  };
+
+  // Does several jobs as one, in which each row gets the bits that it gets alone.
+  void predict(std::span<const Job> jobs, Workspace& workspace) const;
 
  private:
   Schema schema_;

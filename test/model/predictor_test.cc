@@ -51,6 +51,41 @@ TEST_SUITE("model") {
     CHECK(same);
   }
 
+  TEST_CASE("Predictor: several jobs at once get the bits that each gets alone") {
+    Artifact artifact = classifier(37, 5);
+    artifact.mean = test::random_floats(37, 8);
+    artifact.variance = std::vector<float>(37, 0.3F);
+    const Predictor predictor(artifact);
+    Predictor::Workspace workspace;
+    const std::size_t counts[] = {1, 0, 191, 3, 400, 1, 1};  // around the rows of a block
+    std::vector<Features> rows;
+    std::vector<std::vector<float>> predictions;
+    std::vector<std::vector<float>> logits;
+    std::uint32_t seed = 20;
+    for (const std::size_t count : counts) {
+      rows.emplace_back().width = 37;
+      rows.back().floats = test::random_floats(count * 37, ++seed);
+      predictions.emplace_back(count * 5);
+      logits.emplace_back(count % 2 == 1 ? count * 5 : 0);
+    }
+    std::vector<Predictor::Job> jobs;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      jobs.push_back(
+          {rows[i].view(), predictions[i].data(), logits[i].empty() ? nullptr : logits[i].data()});
+    }
+    predictor.predict(jobs, workspace);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      CAPTURE(i);
+      CHECK(predictions[i] == predictor.predict(rows[i].view(), workspace));
+      // Softmax brings logits to probabilities.
+      for (std::size_t j = 0; j + 1 < logits[i].size(); ++j) {
+        if (j % 5 == 4) continue;
+        CHECK(logits[i][j] - logits[i][j + 1] ==
+              doctest::Approx(std::log(predictions[i][j] / predictions[i][j + 1])).epsilon(1e-4));
+      }
+    }
+  }
+
   TEST_CASE("Predictor: embeddings stand in the places of the numbers of categories") {
     Artifact artifact;
     artifact.schema.row_shape = {3};
