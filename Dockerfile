@@ -25,7 +25,7 @@ RUN mkdir /third-party \
  && cd /usr/share/doc \
  && cp --parents libhdf5-dev/copyright libaec-dev/copyright zlib1g-dev/copyright libminizip-dev/copyright \
       libdeflate-dev/copyright libzstd-dev/copyright libcxxopts-dev/copyright nlohmann-json3-dev/copyright \
-      libspdlog-dev/copyright libfmt-dev/copyright -t /third-party
+      libspdlog-dev/copyright libfmt-dev/copyright libboost-dev/copyright -t /third-party
 
 # Runs the tests on the image's own Debian, compiler and libraries.
 FROM build AS test

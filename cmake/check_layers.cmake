@@ -26,6 +26,7 @@ set(homes
     "cxxopts" "entrypoint/"
     "((minizip/)?(unzip|zip|ioapi)|libdeflate)\\.h" "runtime/data/zip_archive\\.(h|cc)$"
     "(zlib|zstd[a-z_]*)\\.h" "runtime/data/compression\\.cc$"
+    "boost/" "runtime/serving/server\\.cc$"
     "spdlog/" "(runtime|entrypoint)/")
 
 set(violations "")

@@ -44,3 +44,14 @@ add_library(mlp_dnnl INTERFACE)
 target_include_directories(mlp_dnnl SYSTEM INTERFACE "${MLP_DNNL_INCLUDE_DIR}")
 target_link_libraries(mlp_dnnl INTERFACE "${MLP_DNNL_LIBRARY}")
 add_library(mlp::dnnl ALIAS mlp_dnnl)
+
+# Asio and Beast, of which the headers are all.
+find_path(MLP_BOOST_INCLUDE_DIR boost/beast/http.hpp REQUIRED)
+add_library(mlp_beast INTERFACE)
+target_include_directories(mlp_beast SYSTEM INTERFACE "${MLP_BOOST_INCLUDE_DIR}")
+target_link_libraries(mlp_beast INTERFACE Threads::Threads)
+if(MLP_SANITIZE MATCHES thread)
+  # ThreadSanitizer knows no fences; the locks of Asio's scheduler order what crosses threads.
+  target_compile_definitions(mlp_beast INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+endif()
+add_library(mlp::beast ALIAS mlp_beast)

@@ -1,0 +1,71 @@
+#include "runtime/serving/worker_queue.h"
+
+#include <utility>
+
+#include "model/kernels/engine.h"
+
+namespace mlp {
+namespace {
+
+constexpr std::size_t kMostJoined = 64;  // requests
+
+}  // namespace
+
+WorkerQueue::WorkerQueue(const Invocations& invocations, std::size_t threads,
+                         std::size_t most_waiting)
+    : invocations_(invocations), most_waiting_(most_waiting) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+WorkerQueue::~WorkerQueue() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ends_ = true;
+    items_.clear();
+  }
+  added_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+bool WorkerQueue::add(Item item) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (items_.size() >= most_waiting_) return false;
+    items_.push_back(std::move(item));
+  }
+  added_.notify_one();
+  return true;
+}
+
+std::size_t WorkerQueue::waiting() const {
+  const std::scoped_lock lock(mutex_);
+  return items_.size();
+}
+
+std::vector<WorkerQueue::Item> WorkerQueue::take() {
+  std::unique_lock lock(mutex_);
+  added_.wait(lock, [this] { return ends_ || !items_.empty(); });
+  std::vector<Item> taken;
+  while (!items_.empty() && taken.size() < kMostJoined) {
+    if (!taken.empty() && !(taken.back().is_small && items_.front().is_small)) break;
+    taken.push_back(std::move(items_.front()));
+    items_.pop_front();
+  }
+  return taken;
+}
+
+void WorkerQueue::run() {
+  kernels::prepare_thread();
+  Invocations::Workspace workspace;
+  std::vector<Exchange*> exchanges;
+  while (true) {
+    std::vector<Item> items = take();
+    if (items.empty()) return;
+    exchanges.clear();
+    for (const Item& item : items) exchanges.push_back(item.exchange);
+    invocations_.predict(exchanges, workspace);
+    for (Item& item : items) item.done();
+  }
+}
+
+}  // namespace mlp

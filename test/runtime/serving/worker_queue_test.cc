@@ -1,0 +1,88 @@
+#include "runtime/serving/worker_queue.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <string>
+#include <vector>
+
+#include "model/artifact.h"
+#include "test/support/reference.h"
+
+namespace mlp {
+namespace {
+
+// A model of one feature and one output: y = 2 x.
+Predictor doubling() {
+  Artifact artifact;
+  artifact.schema.row_shape = {1};
+  artifact.schema.task = Task::kRegression;
+  artifact.weights.layers = {{1, 1, {2}, {0}}};
+  return Predictor(artifact);
+}
+
+Exchange number(int value) {
+  Exchange exchange;
+  exchange.request.method = "POST";
+  exchange.request.path = "/invocations";
+  exchange.request.content_type = "text/csv";
+  exchange.request.accept = "text/csv";
+  const std::string body = std::to_string(value) + "\n";
+  exchange.request.body.append(body.data(), body.size());
+  return exchange;
+}
+
+}  // namespace
+
+TEST_SUITE("runtime/serving") {
+  TEST_CASE("WorkerQueue: every request is answered once, with its own answer") {
+    const Predictor predictor = doubling();
+    PredictInputOptions input;
+    input.row_shape = {1};
+    input.preprocessor = &predictor.preprocessor();
+    Invocations invocations({});
+    invocations.set_model(predictor, input);
+
+    constexpr int kRequests = 500;
+    std::vector<Exchange> exchanges;
+    for (int i = 0; i < kRequests; ++i) exchanges.push_back(number(i));
+    std::atomic<int> done = 0;
+    std::promise<void> all;
+    {
+      WorkerQueue queue(invocations, 2, kRequests);
+      for (int i = 0; i < kRequests; ++i) {
+        REQUIRE(queue.add({&exchanges[static_cast<std::size_t>(i)], i % 3 != 0, [&] {
+                             if (++done == kRequests) all.set_value();
+                           }}));
+      }
+      REQUIRE(all.get_future().wait_for(std::chrono::minutes(1)) == std::future_status::ready);
+      CHECK(queue.waiting() == 0);
+    }
+    bool right = true;
+    for (int i = 0; i < kRequests; ++i) {
+      right = right &&
+              exchanges[static_cast<std::size_t>(i)].response.body == std::to_string(2 * i) + "\n";
+    }
+    CHECK(right);
+    CHECK(done == kRequests);
+  }
+
+  TEST_CASE("WorkerQueue: takes no more than may wait") {
+    const Predictor predictor = doubling();
+    PredictInputOptions input;
+    input.row_shape = {1};
+    input.preprocessor = &predictor.preprocessor();
+    Invocations invocations({});
+    invocations.set_model(predictor, input);
+    Exchange exchange = number(1);
+    WorkerQueue queue(invocations, 0, 2);  // without threads, all wait
+    CHECK(queue.add({&exchange, true, [] {}}));
+    CHECK(queue.add({&exchange, true, [] {}}));
+    CHECK(!queue.add({&exchange, true, [] {}}));
+    CHECK(queue.waiting() == 2);
+  }
+}
+
+}  // namespace mlp
