@@ -44,6 +44,12 @@ constexpr Option kPredictOptions[] = {
     {"array", "NAME", "which array of the .npz [x, else x_test, else the only one]"},
 };
 
+constexpr Option kServeOptions[] = {
+    {"model_dir", "DIR", "where model.h5 is [SM_MODEL_DIR, /opt/ml/model, ./model]"},
+    {"port", "PORT", "to listen on; 0: a free one [SAGEMAKER_BIND_TO_PORT, 8080]"},
+    {"host", "ADDRESS", "to listen on [0.0.0.0]"},
+};
+
 constexpr Option kDescribeOptions[] = {
     {"format", "FORMAT",
      "json; v2 or v3: Python to paste, of SageMaker's SDK; tuner: JSON for "
@@ -106,6 +112,8 @@ cxxopts::Options make_parser(const std::string& command) {
     add_options(parser, "predict", kPredictOptions);
   } else if (command == "describe") {
     add_options(parser, "describe", kDescribeOptions);
+  } else if (command == "serve") {
+    add_options(parser, "serve", kServeOptions);
   }
   return parser;
 }
@@ -230,10 +238,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
 std::string help_text() {
   std::string text =
       "mlp trains a multi-layer perceptron on CPU, natively or as a SageMaker container, and "
-      "predicts with it.\n"
+      "predicts with it or serves it.\n"
       "\n"
       "  mlp [train] [options]       train on CSV, .npy or .npz rows; the default\n"
       "  mlp predict --input FILE    print predictions as CSV\n"
+      "  mlp serve                   answer requests for predictions over HTTP\n"
       "  mlp describe                print hyperparameters and metric definitions\n"
       "  mlp --help | --version\n"
       "\n"
@@ -246,6 +255,8 @@ std::string help_text() {
   append_hyperparameters(text);
   text += "\nmlp predict\n";
   append_options(text, kPredictOptions);
+  text += "\nmlp serve\n";
+  append_options(text, kServeOptions);
   text += "\nmlp describe\n";
   append_options(text, kDescribeOptions);
   return text;

@@ -30,11 +30,18 @@ void train_command(const CommandLine& line, const Variables& variables,
 void predict_command(const CommandLine& line, const Variables& variables,
                      const std::filesystem::path& working_directory);
 
+// Answers requests for the model over HTTP, until a stop signal: then those on the way.
+void serve_command(const CommandLine& line, const Variables& variables,
+                   const std::filesystem::path& working_directory);
+
 // Hyperparameters and metric definitions from the tables that the code uses, in the format asked
 // for.
 void describe_command(const CommandLine& line);
 
 // "mlp 0.1.0 (oneDNN 2.6.3, HDF5 1.10.8, avx512)"
 std::string version_text();
+
+// "0.1.0"
+std::string program_version();
 
 }  // namespace mlp

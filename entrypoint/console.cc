@@ -1,11 +1,15 @@
 #include "entrypoint/console.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <ctime>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace mlp {
 namespace {
@@ -14,18 +18,52 @@ constexpr std::chrono::seconds kBetweenLines{30};
 constexpr std::chrono::milliseconds kBetweenBars{100};
 constexpr std::size_t kBarWidth = 30;
 
+// One object a line, as log collectors take them.
+class JsonFormatter final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    const auto since_epoch = message.time.time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    const auto milliseconds =
+        std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds);
+    const std::time_t time = seconds.count();
+    std::tm utc = {};
+    gmtime_r(&time, &utc);
+    const auto level = spdlog::level::to_string_view(message.level);
+    const nlohmann::ordered_json object = {
+        {"time", fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc, milliseconds.count())},
+        {"level", std::string_view(level.data(), level.size())},
+        {"message", std::string_view(message.payload.data(), message.payload.size())}};
+    const std::string text =
+        object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    line.append(text.data(), text.data() + text.size());
+  }
+
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonFormatter>();
+  }
+};
+
 }  // namespace
 
-void set_up_logging(int level) {
+void set_up_logging(int level, bool as_json) {
   const auto logger =
       std::make_shared<spdlog::logger>("mlp", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
-  logger->set_level(level <= 10   ? spdlog::level::debug
+  if (as_json) {
+    logger->set_formatter(std::make_unique<JsonFormatter>());
+  } else {
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
+  }
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(logger);
+  set_log_level(level);
+}
+
+void set_log_level(int level) {
+  spdlog::set_level(level <= 10   ? spdlog::level::debug
                     : level <= 20 ? spdlog::level::info
                     : level <= 30 ? spdlog::level::warn
                                   : spdlog::level::err);
-  logger->flush_on(spdlog::level::trace);
-  spdlog::set_default_logger(logger);
 }
 
 // A reader of stdout or stderr that goes away must not end the job, so nothing is thrown.

@@ -9,9 +9,10 @@
 
 namespace mlp {
 
-// Sends spdlog to stderr, a line an event. `level` is one of Python's numbers: 10 debug, 20 info,
-// 30 warning, 40 error.
-void set_up_logging(int level);
+// Sends spdlog to stderr, a line an event: text, or a JSON object with time, level and message.
+// `level` is one of Python's numbers: 10 debug, 20 info, 30 warning, 40 error.
+void set_up_logging(int level, bool as_json);
+void set_log_level(int level);
 
 // One whole line on stdout, at once: metrics are scraped from there while the program runs.
 void print_line(const std::string& line);

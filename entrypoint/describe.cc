@@ -120,6 +120,8 @@ void describe_command(const CommandLine& line) {
   print_line(text);
 }
 
+std::string program_version() { return MLP_VERSION; }
+
 std::string version_text() {
   return fmt::format("mlp {} (oneDNN {}, HDF5 {}, {})", MLP_VERSION, kernels::onednn_version(),
                      hdf5_version(), kernels::name(kernels::vector_kernels().instruction_set));

@@ -78,13 +78,15 @@ void run(const CommandLine& line, const Variables& variables) {
     install_stop_signals();
     train_command(line, variables, working_directory());
   } else {
-    throw UsageError("mlp serve: this version can't serve yet; use mlp predict.");
+    install_stop_signals();
+    serve_command(line, variables, working_directory());
   }
 }
 
 int main_with(const std::vector<std::string>& arguments) {
-  set_up_logging(kInformation);
   const Variables variables = process_environment();
+  const auto log_format = variables.find("LOG_FORMAT");
+  set_up_logging(kInformation, log_format != variables.end() && log_format->second == "json");
   const Base base = locate_base(variables);
   // The failure file belongs to training jobs, whose command may be misspelt or left out.
   Base failing = base;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,10 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "entrypoint/columns_file.h"
 #include "entrypoint/commands.h"
+#include "entrypoint/load_model.h"
 #include "entrypoint/stop_signal.h"
-#include "model/artifact.h"
 #include "model/error.h"
 #include "model/gather.h"
 #include "model/kernels/engine.h"
@@ -110,19 +110,7 @@ std::size_t choice(const CommandLine& line, const std::string& option,
   return static_cast<std::size_t>(found - words.begin());
 }
 
-PredictInputOptions input_options(const CommandLine& line, const Artifact& artifact,
-                                  const Predictor& predictor,
-                                  const std::filesystem::path& model_dir) {
-  PredictInputOptions options;
-  options.row_shape = artifact.schema.row_shape;
-  options.preprocessor = &predictor.preprocessor();
-  // A model that is older than the file has its columns in the order of its training file.
-  options.file_columns = artifact.preprocessor.empty()
-                             ? artifact.schema.feature_names
-                             : read_columns_file(model_dir, artifact.preprocessor);
-  options.target_names = artifact.schema.target_names;
-  options.weight_name = artifact.schema.weight_name;
-  if (artifact.missing_values) options.missing_values = MissingValues(*artifact.missing_values);
+PredictInputOptions input_options(const CommandLine& line, PredictInputOptions options) {
   options.array = line.option("array").value_or("");
   options.has_target = choice(line, "label_size", {"0", "1"}) == 1;
   constexpr Header kHeaders[] = {Header::kAuto, Header::kYes, Header::kNo};
@@ -187,19 +175,12 @@ void predict_command(const CommandLine& line, const Variables& variables,
   if (!input) throw UsageError("mlp predict: --input FILE is missing. See mlp --help.");
   DirectoryFlags flags;
   flags.model_dir = line.option("model_dir");
-  const std::filesystem::path model_dir = model_directory(variables, flags, working_directory);
-  const std::filesystem::path model = model_dir / kModelFile;
-  std::error_code unknown;
-  if (!std::filesystem::exists(model, unknown) && !unknown) {
-    throw UserError(fmt::format(
-        "{} is not there. Train a model first (mlp train), or name its folder by --model_dir.",
-        shortened_path(model.string())));
-  }
-  const Artifact artifact = artifact_from_bytes(read_file(model), shortened_path(model.string()));
+  const LoadedModel model = load_model(model_directory(variables, flags, working_directory));
+  if (!model.note.empty()) spdlog::info("{}", model.note);
   kernels::prepare_thread();
-  const Predictor predictor(artifact);
+  const Predictor& predictor = *model.predictor;
   const std::unique_ptr<RecordReader> reader =
-      open_records(*input, input_options(line, artifact, predictor, model_dir));
+      open_records(*input, input_options(line, model.input));
 
   Output output(line.option("output"));
   const bool encoded = line.option("encoded").has_value();

@@ -347,7 +347,7 @@ void train_command(const CommandLine& line, const Variables& variables,
   parse_hyperparameters({}, line.hyperparameters, notes);
   const Environment environment =
       read_environment(variables, directory_flags(line), working_directory);
-  set_up_logging(environment.log_level);
+  set_log_level(environment.log_level);
   for (const std::string& warning : environment.warnings) spdlog::warn("{}", warning);
   notes = environment.notes;
   const auto strict = variables.find("MLP_STRICT");
