@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <system_error>
 #include <type_traits>
@@ -22,25 +23,48 @@ constexpr std::ptrdiff_t kMantissaDigits = 19;  // as many as always fit into 64
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// Eight digits at once: their value into `value`, or false where one of the bytes is none.
+bool eight_digits(const char* p, std::uint64_t& value) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  std::uint64_t digits = 0;
+  std::memcpy(&digits, p, sizeof(digits));
+  digits ^= kOnes * '0';
+  if ((((digits + kOnes * 6) | digits) & (kOnes * 0xF0)) != 0) return false;
+  // Of pairs, of fours, and of all; the first digit is in the lowest byte.
+  digits = (digits * 2561) >> 8;
+  digits = ((digits & 0x00FF00FF00FF00FFU) * 6553601) >> 16;
+  value = ((digits & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32;
+  return true;
+}
+
 // mantissa x 10^power where that is known to be rounded correctly, else nothing.
 //
-// Both numbers are doubles without error, so one multiplication or division rounds once (Clinger,
-// "How to Read Floating Point Numbers Accurately", 1990). For a float the double is rounded again,
-// which goes wrong only where the double lies midway between two floats and the decimal number
-// beside it. The result is 0 or between 1e-22 and 1e38, hence never a subnormal or infinite float.
+// Where both numbers are doubles without error, one multiplication or division rounds once
+// (Clinger, "How to Read Floating Point Numbers Accurately", 1990). For a float the double is
+// rounded again, which goes wrong only where the double lies midway between two floats and the
+// decimal number beside it. A mantissa of more than 53 bits is rounded too, so that the double may
+// be two of its own steps away from the decimal number: for a float that is still enough, unless it
+// lies so near to the middle of two. The result is 0 or between 1e-22 and 1e38, hence never a
+// subnormal or infinite float.
 template <typename T>
 std::optional<T> quick_value(std::uint64_t mantissa, std::int64_t power) {
-  if (mantissa > kLargestMantissa || power < -kLargestPower || power > kLargestPower) return {};
+  constexpr bool is_float = std::is_same_v<T, float>;
+  if ((!is_float && mantissa > kLargestMantissa) || power < -kLargestPower || power > kLargestPower)
+    return {};
   auto value = static_cast<double>(mantissa);
   if (power < 0) {
     value /= kPowersOfTen[static_cast<std::size_t>(-power)];
   } else {
     value *= kPowersOfTen[static_cast<std::size_t>(power)];
   }
-  if constexpr (std::is_same_v<T, float>) {
+  if constexpr (is_float) {
     constexpr std::uint64_t kDroppedBits = (std::uint64_t{1} << 29) - 1;
     constexpr std::uint64_t kMidway = std::uint64_t{1} << 28;
-    if ((std::bit_cast<std::uint64_t>(value) & kDroppedBits) == kMidway) return {};
+    constexpr std::uint64_t kMargin = 3;
+    const std::uint64_t dropped = std::bit_cast<std::uint64_t>(value) & kDroppedBits;
+    const bool is_near = dropped - (kMidway - kMargin) <= 2 * kMargin;
+    if (is_near || value > 1e38) return {};
   }
   return static_cast<T>(value);
 }
@@ -67,6 +91,8 @@ ScannedNumber scan(const char* first, const char* last, T& value) {
   std::int64_t power = 0;
   if (p != last && *p == '.') {
     const char* const fraction = ++p;
+    std::uint64_t eight = 0;
+    for (; last - p >= 8 && eight_digits(p, eight); p += 8) mantissa = mantissa * 100000000 + eight;
     for (; p != last && is_digit(*p); ++p) {
       mantissa = mantissa * 10 + static_cast<unsigned>(*p - '0');
     }

@@ -75,8 +75,10 @@ TEST_SUITE("runtime/data") {
       const std::uint64_t bits = exponent << 52 | high << 29 | std::uint64_t{1} << 28;
       const auto middle = std::bit_cast<double>(bits);
       const int places = 1 + static_cast<int>(random() % 40);
+      const auto beside = std::bit_cast<double>(bits + random() % 9 - 4);
       for (const std::string& text : {fmt::format("{:.{}f}", middle, places),
-                                      fmt::format("{}", middle), fmt::format("{:.40f}1", middle)}) {
+                                      fmt::format("{}", middle), fmt::format("{:.40f}1", middle),
+                                      fmt::format("{}", beside), fmt::format("{:.18e}", beside)}) {
         if (!agrees_in_both(text)) {
           ++different;
           example = text;
