@@ -34,10 +34,14 @@ class NumberReader {
       if (p_ != last_ && *p_ == '[') {
         if (open()) continue;  // to the first value in it
       } else {
-        if (depth_ == 0 || !read_number()) throw_no_number();
+        if (depth_ == 0) throw_no_number();
+        const std::size_t before = counts_[depth_ - 1];
+        read_numbers();
         if (shape_.levels == 0) shape_.levels = depth_;
-        if (shape_.levels != depth_) throw_mixed("a number");
-        ++counts_[depth_ - 1];
+        if (shape_.levels != depth_) {
+          counts_[depth_ - 1] = before;
+          throw_mixed("a number");
+        }
         skip_space();
       }
       // Behind a value, or at an empty list's end.
@@ -97,34 +101,68 @@ class NumberReader {
     if (depth_ > 0) ++counts_[depth_ - 1];
   }
 
-  // JSON's numbers are fewer than those of scan_number(): none begins with +, a point or a zero
-  // before other digits, and none has a point without digits behind it.
-  bool read_number() {
+  // Passes the numbers that stand here, at least one, as far as they are parted in the usual ways.
+  void read_numbers() {
+    std::array<float, 64> some;
+    std::size_t count = 0;  // of those in `some`
+    const auto keep = [&] {
+      values_.insert(values_.end(), some.data(), some.data() + count);
+      counts_[depth_ - 1] += count;
+      count = 0;
+    };
     const char* p = p_;
+    while (true) {
+      const ScannedNumber number = scan(p, some[count]);
+      if (number.status != NumberStatus::kNumber) {
+        keep();
+        p_ = p;
+        if (number.status == NumberStatus::kTooLarge) throw_too_large(number.end);
+        throw_no_number();
+      }
+      p = number.end;
+      if (++count == some.size()) keep();
+      if (last_ - p < 3 || *p != ',') break;
+      const char* next = p + 1;
+      if (*next == ' ') ++next;
+      if (!is_digit(*next) && *next != '-') break;
+      p = next;
+    }
+    keep();
+    p_ = p;
+  }
+
+  // The number at `begin`. JSON's numbers are fewer than those of scan_number(): none begins with
+  // +, a point or a zero before other digits, and none has a point without digits behind it.
+  ScannedNumber scan(const char* const begin, float& value) const {
+    const char* p = begin;
     if (p != last_ && *p == '-') ++p;
-    if (p == last_ || !is_digit(*p)) return false;
+    if (p == last_ || !is_digit(*p)) return {};
     const char first = *p++;
     if (first != '0') {
       while (p != last_ && is_digit(*p)) ++p;
     } else if (p != last_ && is_digit(*p)) {
-      return false;
+      return {};
     }
-    if (p == p_ + 1 && p != last_ && (*p == ',' || *p == ']')) {
-      values_.push_back(static_cast<float>(first - '0'));
-      p_ = p;
-      return true;
+    // Pictures are full of 0 and 0.0.
+    const auto ends = [](char c) { return c == ',' || c == ']'; };
+    if (p == begin + 1 && last_ - p > 2) {
+      if (ends(*p)) {
+        value = static_cast<float>(first - '0');
+        return {NumberStatus::kNumber, p};
+      }
+      if (*p == '.' && p[1] == '0' && ends(p[2])) {
+        value = static_cast<float>(first - '0');
+        return {NumberStatus::kNumber, p + 2};
+      }
     }
-    if (p != last_ && *p == '.' && (p + 1 == last_ || !is_digit(p[1]))) return false;
-    float value = 0;
-    const ScannedNumber number = scan_number(p_, last_, value);
-    if (number.status == NumberStatus::kTooLarge) {
-      throw UserError(fmt::format(
-          "{}: the value {} is beyond the largest float32 value, 3.4e38. Correct the value.",
-          place(depth_), in_quotes({p_, static_cast<std::size_t>(number.end - p_)})));
-    }
-    p_ = number.end;
-    values_.push_back(value);
-    return true;
+    if (p != last_ && *p == '.' && (p + 1 == last_ || !is_digit(p[1]))) return {};
+    return scan_number(begin, last_, value);
+  }
+
+  [[noreturn]] void throw_too_large(const char* end) const {
+    throw UserError(fmt::format(
+        "{}: the value {} is beyond the largest float32 value, 3.4e38. Correct the value.",
+        place(depth_), in_quotes({p_, static_cast<std::size_t>(end - p_)})));
   }
 
   // Of the value at hand, which is in `levels` lists: "Request body, row 3, value (2, 5)".

@@ -79,6 +79,9 @@ TEST_SUITE("runtime/serving") {
     CHECK(read("[]").shape == Shape{0});
     CHECK(read("[[],[]]").shape == Shape{2, 0});
     CHECK(read("[1e-60]").values == Floats{0});
+    CHECK(read("[0,0.0,7.0,0.00,-0.0,10.0, 9.05, 3 , 4.0 ]").values ==
+          Floats{0, 0, 7, 0, -0.0F, 10, 9.05F, 3, 4});
+    CHECK(read("[[7.0]]").values == Floats{7});
   }
 
   TEST_CASE("read_numbers: what is wrong is named by row and value") {
