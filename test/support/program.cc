@@ -121,15 +121,19 @@ Program::~Program() {
 }
 
 bool Program::pump(Clock::time_point deadline) {
-  std::array<pollfd, 2> polled{};
-  polled[0] = {out_.descriptor, POLLIN, 0};
-  polled[1] = {err_.descriptor, POLLIN, 0};
   if (out_.descriptor < 0 && err_.descriptor < 0) return false;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   if (left.count() <= 0) throw std::runtime_error("the program takes too long:\n" + err_.text);
-  if (::poll(polled.data(), polled.size(), static_cast<int>(left.count())) < 0 && errno != EINTR) {
-    fail("poll");
-  }
+  pump_within(left);
+  return true;
+}
+
+bool Program::pump_within(std::chrono::milliseconds time) {
+  std::array<pollfd, 2> polled{};
+  polled[0] = {out_.descriptor, POLLIN, 0};
+  polled[1] = {err_.descriptor, POLLIN, 0};
+  const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(time.count()));
+  if (ready < 0 && errno != EINTR) fail("poll");
   for (Capture* capture : {&out_, &err_}) {
     const pollfd& state = polled[capture == &out_ ? 0 : 1];
     if (capture->descriptor < 0 || state.revents == 0) continue;
@@ -143,7 +147,13 @@ bool Program::pump(Clock::time_point deadline) {
       fail("read");
     }
   }
-  return true;
+  return ready > 0;
+}
+
+const std::string& Program::text(Stream stream) {
+  while (pump_within(std::chrono::milliseconds(0))) {
+  }
+  return stream == Stream::kOut ? out_.text : err_.text;
 }
 
 bool Program::wait_for_line(Stream stream, std::string_view text) {

@@ -64,6 +64,10 @@ class Program {
   // Waits until a complete line of the stream holds `text`; false if the program ends before.
   bool wait_for_line(Stream stream, std::string_view text);
 
+  // What the stream has given by now. The program waits where no one takes what it writes, so a
+  // test that lets it write much has to ask now and then.
+  const std::string& text(Stream stream);
+
   void send(int signal) const;
   pid_t pid() const { return pid_; }
 
@@ -75,6 +79,8 @@ class Program {
 
   // Takes what is there to read, and waits for some where nothing is; false at the end of both.
   bool pump(Clock::time_point deadline);
+  // Takes what is there within this time; false where nothing was, and at the end of both.
+  bool pump_within(std::chrono::milliseconds time);
 
   struct Capture {
     int descriptor = -1;
