@@ -42,7 +42,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading asan tsan clang
+.PHONY: test test-all oracle parity quality bench-reading asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -63,6 +63,10 @@ asan: setup ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call configure,asan)
 	@$(call compile,asan,all)
 	@$(call run_tests,asan)
+storm: setup ## 50,000 malformed requests to the server, under the sanitizers of asan
+	@$(call configure,asan)
+	@$(call compile,asan,mlp)
+	@python3 test/oracle/storm.py
 tsan: setup ## The tests under ThreadSanitizer
 	@$(call configure,tsan)
 	@$(call compile,tsan,all)
