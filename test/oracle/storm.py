@@ -547,6 +547,7 @@ class Server:
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(LIMIT_MB),
             "MLP_HEADER_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
             "MLP_BODY_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+            "MLP_IDLE_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
         }
         self.log_path = folder / "log"
         with open(self.log_path, "wb") as log:

@@ -19,7 +19,7 @@
 namespace mlp::test {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{30'000 * kSlowdown};
+constexpr std::chrono::milliseconds kPatience{10'000 * kSlowdown};
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);

@@ -26,7 +26,7 @@ std::string http_request(std::string_view method, std::string_view target,
                          const HttpHeaders& headers = {}, std::string_view body = {});
 
 // One connection over TCP to a server on this machine, which sends any bytes and reads HTTP/1.1.
-// Each wait ends after half a minute (longer under sanitizers), by an exception.
+// Each wait ends after ten seconds (longer under sanitizers), by an exception.
 class HttpConnection {
  public:
   explicit HttpConnection(std::uint16_t port);

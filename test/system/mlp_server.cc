@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "test/system/made_data.h"
@@ -133,6 +135,15 @@ Server::~Server() {
 ProgramEnd Server::wait() {
   ended_ = true;
   return program_.wait();
+}
+
+bool Server::logs(std::string_view text) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2 * kSlowdown);
+  while (log().find(text) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 HttpAnswer Server::exchange(std::string_view request) {

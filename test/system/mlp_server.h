@@ -76,7 +76,8 @@ class Server {
 
   // All that was logged by now.
   const std::string& log() { return program_.text(Stream::kErr); }
-  bool logs(std::string_view text) { return program_.wait_for_line(Stream::kErr, text); }
+  // Whether it is logged within a few seconds.
+  bool logs(std::string_view text);
 
   void send(int signal) const { program_.send(signal); }
   pid_t pid() const { return program_.pid(); }

@@ -245,7 +245,7 @@ TEST_SUITE("system/serve_http") {
 
   TEST_CASE("mlp serve: a wrong length is refused with 400 and the end of the connection") {
     Server server(clouds_model());
-    for (const char* length : {"x", "-1", "+11", "1e1", "11,11", "11 11", "0x0b", "",
+    for (const char* length : {"x", "-1", "+11", "1e1", "11,12", "11 11", "0x0b", "",
                                "99999999999999999999999", "18446744073709551616"}) {
       CAPTURE(length);
       check_refused(server,
@@ -256,13 +256,12 @@ TEST_SUITE("system/serve_http") {
                   http_request("POST", "/invocations",
                                {{"Content-Length", "11"}, {"Content-Length", "12"}}, kRow + " "),
                   {400});
-    check_refused(server,
-                  http_request("POST", "/invocations", {{"Transfer-Encoding", "gzip"}}, kRow),
-                  {400, 501});
+    check_refused(
+        server, http_request("POST", "/invocations", {{"Transfer-Encoding", "gzip"}}, kRow), {400});
     check_refused(
         server,
         http_request("POST", "/invocations", {{"Transfer-Encoding", "chunked, identity"}}, kRow),
-        {400, 501});
+        {400});
     // A body without any length is none, so that what follows must not be taken for one.
     HttpConnection connection = server.connect();
     connection.send("POST /invocations HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -298,12 +297,11 @@ TEST_SUITE("system/serve_http") {
           std::string("GET /ping HTTP/1.1\r\nno colon\r\n\r\n"),
           std::string("GET /ping HTTP/1.1\r\n: empty name\r\n\r\n"),
           std::string("GET /ping HTTP/1.1\r\nA b: c\r\n\r\n"),
-          std::string("GET /ping HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n"),
           std::string("GET /pi\0ng HTTP/1.1\r\nHost: a\r\n\r\n", 34),
           std::string("GET /ping HTTP/1.1\r\nHost: a\0b\r\n\r\n", 34),
           std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n", 20),
           std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")}) {
-      check_refused(server, bytes, {400, 505});
+      check_refused(server, bytes, {400});
     }
     check_refused(server, http_request("GET", "/ping", {{"X-Large", std::string(1'000'000, 'x')}}),
                   {400, 431});
@@ -366,7 +364,7 @@ TEST_SUITE("system/serve_http") {
 
   TEST_CASE("mlp serve: who is too slow with a body gets 408, with a header the end") {
     Server server(clouds_model(),
-                  {{"MLP_HEADER_TIMEOUT_SECONDS", "0.4"}, {"MLP_BODY_TIMEOUT_SECONDS", "0.4"}});
+                  {{"MLP_HEADER_TIMEOUT_SECONDS", "0.25"}, {"MLP_BODY_TIMEOUT_SECONDS", "0.25"}});
     const auto check_slow = [&](std::string_view start) {
       CAPTURE(std::string(start));
       HttpConnection connection = server.connect();
@@ -376,7 +374,7 @@ TEST_SUITE("system/serve_http") {
       refusal_text(answer, 408);
       CHECK(answer.header("connection") == "close");
       CHECK(connection.ends());
-      CHECK(Clock::now() - begin >= milliseconds(300));
+      CHECK(Clock::now() - begin >= milliseconds(200));
       CHECK(Clock::now() - begin < milliseconds(3000 * kSlowdown));
     };
     check_slow(http_request("POST", "/invocations", {{"Content-Length", "11"}}));
@@ -553,6 +551,7 @@ TEST_SUITE("system/serve_http") {
       CHECK(answer.header("connection") == "close");
       CHECK(connection.ends());
     }
+    begun.clear();
     const ProgramEnd end = server.wait();
     INFO(end.err);
     CHECK(end.exit_code == 0);
@@ -594,25 +593,29 @@ TEST_SUITE("system/serve_http") {
 
   TEST_CASE("mlp serve: a large answer under way at SIGTERM is sent to its end") {
     Server server(picture_model());
-    HttpConnection connection = server.connect();
-    // More than sockets hold, so when all of it is sent, the server has read most.
-    const std::size_t rows = 4000 / kSlowdown;
-    connection.send(invocation(large_csv(rows), kCsv));
-    server.send(SIGTERM);
-    const HttpAnswer answer = connection.receive();
-    CHECK(answer.status == 200);
-    CHECK(std::ranges::count(answer.body, '\n') == rows);
+    {
+      HttpConnection connection = server.connect();
+      // More than sockets hold, so when all of it is sent, the server has read most.
+      const std::size_t rows = 4000 / kSlowdown;
+      connection.send(invocation(large_csv(rows), kCsv));
+      server.send(SIGTERM);
+      const HttpAnswer answer = connection.receive();
+      CHECK(answer.status == 200);
+      CHECK(std::ranges::count(answer.body, '\n') == rows);
+    }
     CHECK(server.wait().exit_code == 0);
   }
 
   TEST_CASE("mlp serve: SIGINT stops it too, and a slow sender holds no one up for ever") {
     Server server(clouds_model(), {{"MLP_BODY_TIMEOUT_SECONDS", "0.5"}});
-    HttpConnection slow = server.connect();
-    slow.send(http_request("POST", "/invocations", {{"Content-Length", "11"}}, "[["));
-    CHECK(server.get("/ping").status == 200);
-    server.send(SIGINT);
+    {
+      HttpConnection slow = server.connect();
+      slow.send(http_request("POST", "/invocations", {{"Content-Length", "11"}}, "[["));
+      CHECK(server.get("/ping").status == 200);
+      server.send(SIGINT);
+      refusal_text(slow.receive(), 408);
+    }
     CHECK(server.wait().exit_code == 0);
-    refusal_text(slow.receive(), 408);
   }
 
   TEST_CASE("mlp serve: a port in use is an error that says so") {
