@@ -35,7 +35,8 @@ const std::string kRow = "[[1,2,3,4]]";
 
 // The answer that every test of a sound request expects for kRow.
 bool is_good(const HttpAnswer& answer) {
-  return answer.status == 200 && answer.body.starts_with("{\"predictions\":[[");
+  return answer.status == 200 && answer.body.starts_with("{\"predictions\":") &&
+         answer.body.ends_with("]]}");
 }
 
 // That the server refuses what it was sent and closes the connection.
@@ -768,7 +769,10 @@ TEST_SUITE("system/serve_http") {
     CHECK(server.logs("image/gif"));
     // What came can't forge a line of the log.
     server.refusal(400, "[[1,2,3,\"\\n2026-01-01 error: forged\"]]");
-    server.refusal(415, kRow, {"a\x1b[31m/b"});
+    server.refusal(400, "[[1,2,3,\"\x1b[31m\"]]");
+    server.refusal(400, "[[1,2,3,\"\\u001b[31m\"]]");
+    server.refusal(400, "1,2,3,\x1b[31m\r", kCsv);
+    refusal_text(server.get("/%1b[31m\x7f"), 404);
     for (const std::string& line : lines_of(server.log())) {
       CHECK(!line.starts_with("2026-01-01 error"));
       CHECK(line.find('\x1b') == std::string::npos);
@@ -846,9 +850,9 @@ TEST_SUITE("system/serve_http") {
       }
       return -1.0;
     };
-    CHECK(value("mlp_requests_total{code=\"200\"}") >= 3);
-    CHECK(value("mlp_requests_total{code=\"400\"}") == 1);
-    CHECK(value("mlp_requests_total{code=\"404\"}") == 1);
+    CHECK(value("mlp_requests_total{path=\"/invocations\",code=\"200\"}") == 3);
+    CHECK(value("mlp_requests_total{path=\"/invocations\",code=\"400\"}") == 1);
+    CHECK(answer.body.find("code=\"404\"} 1\n") != std::string::npos);
     CHECK(value("mlp_rows_total") == 6);
     CHECK(value("mlp_request_duration_seconds_count") >= 4);
     CHECK(value("mlp_request_duration_seconds_sum") > 0);
