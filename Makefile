@@ -42,7 +42,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading asan storm tsan clang
+.PHONY: test test-all oracle parity quality bench-reading bench-serve asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -59,6 +59,8 @@ quality: build .venv/installed ## Writes docs/quality.md: tables learned beside 
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py
+bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
+	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
 asan: setup ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call configure,asan)
 	@$(call compile,asan,all)
@@ -80,6 +82,11 @@ clang: setup ## Compiles all with clang, warnings as errors
 	@tools/install oracle
 	@python3 -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
+.venv-bench/installed: bench/requirements.txt
+	@tools/install bench
+	@python3 -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
 	@touch $@
 
 .PHONY: docs
