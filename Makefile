@@ -42,7 +42,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading bench-serve asan storm tsan clang
+.PHONY: test test-all oracle parity quality bench-reading bench-serve soak asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -61,6 +61,8 @@ bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pa
 	@.venv/bin/python test/oracle/reading.py
 bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
 	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
+soak: build .venv-bench/installed ## Writes docs/benchmarks.md: a million requests, stop signals, large bodies
+	@.venv-bench/bin/python bench/soak.py --write docs/benchmarks.md
 asan: setup ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call configure,asan)
 	@$(call compile,asan,all)
