@@ -377,7 +377,7 @@ ArrayHeader read_array_header(ByteSource& source) {
     std::string bytes(size, '\0');
     if (source.read(bytes.data(), size) != size) {
       throw UserError(fmt::format(
-          "{}: the header of the array is cut short. Copy the file again, or write it again with "
+          "{}: the header of the array is cut short. Copy or send it again, or write it anew with "
           "numpy.save or numpy.savez.",
           source.name()));
     }
@@ -434,7 +434,7 @@ void check_size(const ArrayHeader& header, const std::string& name, std::uint64_
   if (size_bytes == expected) return;
   throw UserError(fmt::format(
       "{}: the array is damaged or cut short: its shape {} and type {} take {} bytes, but {} are "
-      "there. Copy the file again, or write it again with numpy.save or numpy.savez.",
+      "there. Copy or send it again, or write it anew with numpy.save or numpy.savez.",
       name, shape_text(header.shape), in_quotes(header.descr), expected, size_bytes));
 }
 

@@ -257,7 +257,7 @@ std::string AnswerWriter::write(MediaType type, std::string_view key,
   std::string text;
   text.reserve(64 + kNumberBytes * predictions.size() + (key.size() + kNumberBytes) * rows);
   const bool is_json = type == MediaType::kJson;
-  if (is_json) fmt::format_to(std::back_inserter(text), "{{\"{}\": [", key);
+  if (is_json) fmt::format_to(std::back_inserter(text), "{{\"{}\":[", key);
 
   if (fields_.empty()) {
     for (std::size_t row = 0; row < rows; ++row) {
@@ -271,7 +271,7 @@ std::string AnswerWriter::write(MediaType type, std::string_view key,
       } else {
         text += "{\"";
         text += key;
-        text += "\": ";
+        text += "\":";
         append_list(text, values, ",");
         text += "}\n";
       }
@@ -287,7 +287,7 @@ std::string AnswerWriter::write(MediaType type, std::string_view key,
       for (std::size_t i = 0; i < fields_.size(); ++i) {
         if (i > 0) text += ',';
         if (type != MediaType::kCsv)
-          fmt::format_to(std::back_inserter(text), "\"{}\": ", name_of(fields_[i]));
+          fmt::format_to(std::back_inserter(text), "\"{}\":", name_of(fields_[i]));
         writer.append(text, fields_[i], values, scores);
       }
       if (type != MediaType::kCsv) text += '}';

@@ -103,7 +103,9 @@ DecodedRequest RequestDecoder::decode(RequestType type, std::string_view body) c
                     "zstd.",
                     kBodyName));
   }
-  if (type.type != MediaType::kNpy && body.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+  const bool is_blank =
+      type.type != MediaType::kNpy && body.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (body.empty() || is_blank) {
     throw UserError(
         fmt::format("{}: it is empty. Expected rows to predict. Send at least one.", kBodyName));
   }

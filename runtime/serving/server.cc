@@ -304,6 +304,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (state_ == State::kHeader && parser_->is_header_done()) {
       state_ = State::kBody;
       deadline_ = Clock::now() + seconds(server_.options().body_timeout_seconds);
+      if (!has_one_length()) {
+        refuse(400,
+               "The request has Transfer-Encoding with other than \"chunked\", once and without "
+               "Content-Length. Send the body in chunks, or with its length.");
+        return false;
+      }
       if (!parser_->is_done() && expects_continue()) {
         send_continue();
         return false;
@@ -313,9 +319,27 @@ class Connection : public std::enable_shared_from_this<Connection> {
       refuse(503, "Too many large requests at once. Try again in a moment.");
       return false;
     }
-    if (!parser_->is_done()) return true;
+    if (!parser_->is_done()) {
+      // What the parser leaves is the line of a chunk's size, or a trailer.
+      if (buffer_.size() <= kMostHeaderBytes) return true;
+      refuse(400,
+             fmt::format("A line of the chunked body is longer than {} bytes. Send the size of "
+                         "each chunk in a line of its own.",
+                         kMostHeaderBytes));
+      return false;
+    }
     take_request();
     return false;
+  }
+
+  // Where a proxy and this server could see a body's end in different places, what one of them
+  // takes for the body is the other's next request.
+  bool has_one_length() const {
+    const auto& message = parser_->get();
+    const std::size_t encodings = message.count(http::field::transfer_encoding);
+    return encodings == 0 ||
+           (encodings == 1 && message.count(http::field::content_length) == 0 &&
+            boost::beast::iequals(message[http::field::transfer_encoding], "chunked"));
   }
 
   bool expects_continue() const {

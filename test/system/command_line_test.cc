@@ -179,12 +179,6 @@ TEST_SUITE("system/command_line") {
           end.out);
   }
 
-  TEST_CASE("mlp serve: ends with 2 and says that it is still to come") {
-    const ProgramEnd end = run_words({"serve"});
-    CHECK(end.exit_code == 2);
-    CHECK(contains(end.err, "can't serve yet"));
-  }
-
   TEST_CASE("mlp: an unknown word ends with 2, on stderr and in the failure file") {
     BaseDirectory base;
     base.write("output/failure", "UserError: an earlier run's");

@@ -233,7 +233,7 @@ TEST_SUITE("system/serve_http") {
     Server server(clouds_model());
     for (const char* body :
          {"zz\r\n", "-1\r\n", "\r\n\r\n", "b\r\n[[1,2,3,4]]xx0\r\n\r\n", "fffffffffffffffff\r\n",
-          "0x0b\r\n", "b \n[[1,2,3,4]]", "5\r\n[[1,2,3,4]]\r\n0\r\n\r\n"}) {
+          "0x0b\r\n\r\n", "b \n[[1,2,3,4]]\r\n", "5\r\n[[1,2,3,4]]\r\n0\r\n\r\n"}) {
       CAPTURE(body);
       check_refused(server, http_request("POST", "/invocations", kChunked, body), {400});
     }
@@ -772,7 +772,8 @@ TEST_SUITE("system/serve_http") {
     server.refusal(400, "[[1,2,3,\"\x1b[31m\"]]");
     server.refusal(400, "[[1,2,3,\"\\u001b[31m\"]]");
     server.refusal(400, "1,2,3,\x1b[31m\r", kCsv);
-    refusal_text(server.get("/%1b[31m\x7f"), 404);
+    refusal_text(server.get("/%1b[31m"), 404);
+    refusal_text(server.get("/\x7f"), 400);
     for (const std::string& line : lines_of(server.log())) {
       CHECK(!line.starts_with("2026-01-01 error"));
       CHECK(line.find('\x1b') == std::string::npos);

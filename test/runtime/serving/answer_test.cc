@@ -53,15 +53,15 @@ TEST_SUITE("runtime/serving") {
     const Schema schema = classes({"0", "1", "2"});
     const Floats rows = {0.1F, 0.2F, 0.7F, 1, 0, 1e-8F};
     CHECK(write(schema, "", MediaType::kJson, rows) ==
-          R"({"predictions": [[0.1,0.2,0.7],[1,0,1e-08]]})");
+          R"({"predictions":[[0.1,0.2,0.7],[1,0,1e-08]]})");
     CHECK(write(schema, "", MediaType::kJsonLines, rows) ==
-          "{\"predictions\": [0.1,0.2,0.7]}\n{\"predictions\": [1,0,1e-08]}\n");
+          "{\"predictions\":[0.1,0.2,0.7]}\n{\"predictions\":[1,0,1e-08]}\n");
     CHECK(write(schema, "", MediaType::kCsv, rows) == "0.1,0.2,0.7\n1,0,1e-08\n");
     CHECK(AnswerWriter(schema, {}).write(MediaType::kJson, "outputs", rows, {}) ==
-          R"({"outputs": [[0.1,0.2,0.7],[1,0,1e-08]]})");
+          R"({"outputs":[[0.1,0.2,0.7],[1,0,1e-08]]})");
     CHECK(write(regression(), "", MediaType::kJson, {2.5F, -3}) ==
-          R"({"predictions": [[2.5],[-3]]})");
-    CHECK(write(schema, "", MediaType::kJson, {}) == R"({"predictions": []})");
+          R"({"predictions":[[2.5],[-3]]})");
+    CHECK(write(schema, "", MediaType::kJson, {}) == R"({"predictions":[]})");
     CHECK(write(schema, "", MediaType::kCsv, {}).empty());
   }
 
@@ -81,7 +81,7 @@ TEST_SUITE("runtime/serving") {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const Floats odd = {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity};
     CHECK(write(regression(3), "", MediaType::kJson, odd) ==
-          R"({"predictions": [[null,null,null]]})");
+          R"({"predictions":[[null,null,null]]})");
     CHECK(write(regression(3), "", MediaType::kCsv, odd) == "null,null,null\n");
   }
 
@@ -126,8 +126,8 @@ TEST_SUITE("runtime/serving") {
         {"predicted_label": 3, "probability": 0.5, "probabilities": [0.5, 0.25, 0.25],
          "labels": [3, 5, 8], "raw_score": 2, "raw_scores": [2, 1, 1]}]})"));
     CHECK(write(schema, "probability, Predicted_Label", MediaType::kJsonLines, rows) ==
-          "{\"probability\": 0.7,\"predicted_label\": 8}\n"
-          "{\"probability\": 0.5,\"predicted_label\": 3}\n");
+          "{\"probability\":0.7,\"predicted_label\":8}\n"
+          "{\"probability\":0.5,\"predicted_label\":3}\n");
     CHECK(write(schema, "probabilities,predicted_label,labels", MediaType::kCsv, rows) ==
           "\"[0.1, 0.2, 0.7]\",8,\"[3, 5, 8]\"\n\"[0.5, 0.25, 0.25]\",3,\"[3, 5, 8]\"\n");
   }
@@ -147,8 +147,8 @@ TEST_SUITE("runtime/serving") {
   TEST_CASE("AnswerWriter: labels that are text stand in quotes") {
     const Schema schema = classes({"a \"b\"", "c,\xC3\xA9"}, Task::kBinary, true);
     CHECK(write(schema, "predicted_label,labels", MediaType::kJson, {0.25F}) ==
-          "{\"predictions\": [{\"predicted_label\": \"a \\\"b\\\"\","
-          "\"labels\": [\"a \\\"b\\\"\",\"c,\xC3\xA9\"]}]}");
+          "{\"predictions\":[{\"predicted_label\":\"a \\\"b\\\"\","
+          "\"labels\":[\"a \\\"b\\\"\",\"c,\xC3\xA9\"]}]}");
     CHECK(write(schema, "predicted_label", MediaType::kCsv, {0.25F}) == "\"a \"\"b\"\"\"\n");
     CHECK(write(schema, "labels", MediaType::kCsv, {0.25F}) ==
           "\"[\"\"a \\\"\"b\\\"\"\"\", \"\"c,\xC3\xA9\"\"]\"\n");
@@ -156,15 +156,15 @@ TEST_SUITE("runtime/serving") {
 
   TEST_CASE("AnswerWriter: fields of regressions and of labels that a row may have any number of") {
     CHECK(write(regression(), "predicted_score", MediaType::kJson, {2.5F}) ==
-          R"({"predictions": [{"predicted_score": 2.5}]})");
+          R"({"predictions":[{"predicted_score":2.5}]})");
     CHECK(write(regression(2), "predicted_score", MediaType::kJson, {2.5F, 1}) ==
-          R"({"predictions": [{"predicted_score": [2.5,1]}]})");
+          R"({"predictions":[{"predicted_score":[2.5,1]}]})");
     CHECK(write(regression(2), "predicted_score", MediaType::kCsv, {2.5F, 1}) == "\"[2.5, 1]\"\n");
     const Schema multilabel = classes({"red", "round"}, Task::kMultilabel);
     CHECK(write(multilabel, "labels,probabilities,raw_scores", MediaType::kJsonLines,
                 {0.25F, 0.75F}, {-1, 1}) ==
-          "{\"labels\": [\"red\",\"round\"],\"probabilities\": [0.25,0.75],"
-          "\"raw_scores\": [-1,1]}\n");
+          "{\"labels\":[\"red\",\"round\"],\"probabilities\":[0.25,0.75],"
+          "\"raw_scores\":[-1,1]}\n");
   }
 
   TEST_CASE("AnswerWriter: wants logits for raw scores alone") {
