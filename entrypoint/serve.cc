@@ -24,8 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostTransformMegabytes = 100;  // of all requests at once
-constexpr std::chrono::milliseconds kLook{10};
-constexpr std::chrono::minutes kBetweenSummaries{1};
+constexpr std::chrono::milliseconds kLook{20};
 constexpr double kDrainSeconds = 24;  // of the 25 within which the program ends
 
 InvocationsOptions invocations_options(const ServingEnvironment& environment, std::size_t threads) {
@@ -53,23 +52,23 @@ ServerOptions server_options(const ServingEnvironment& environment, std::size_t 
   return options;
 }
 
-// Tells of the requests of each minute that had any, until a signal comes.
-void watch(const Statistics& statistics) {
+// Sums up the requests of each period that had any, until a signal comes.
+void watch(const Statistics& statistics, double period_seconds) {
+  const auto period =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(period_seconds));
   Statistics::Snapshot before = statistics.snapshot();
-  Clock::time_point next = Clock::now() + kBetweenSummaries;
+  Clock::time_point next = Clock::now() + period;
   while (!stop_requested()) {
     std::this_thread::sleep_for(kLook);
     if (Clock::now() < next) continue;
-    next += kBetweenSummaries;
+    next += period;
     const Statistics::Snapshot now = statistics.snapshot();
-    const Statistics::Snapshot minute = now.since(before);
+    const Statistics::Snapshot recent = now.since(before);
     before = now;
-    if (minute.invocations() == 0) continue;
-    spdlog::info(
-        "The last minute: {} requests, {} rows, {} errors; half took less than {:.2f} ms, "
-        "99 % less than {:.2f} ms",
-        minute.invocations(), minute.rows, minute.errors(), 1e3 * minute.quantile(0.5),
-        1e3 * minute.quantile(0.99));
+    if (recent.invocations() == 0) continue;
+    spdlog::info("The last {} s: requests {}, rows {}, errors {}, p50 {:.2f} ms, p99 {:.2f} ms",
+                 period_seconds, recent.invocations(), recent.rows, recent.errors(),
+                 1e3 * recent.quantile(0.5), 1e3 * recent.quantile(0.99));
   }
 }
 
@@ -97,12 +96,12 @@ void serve_command(const CommandLine& line, const Variables& variables,
   invocations.set_model(*model.predictor, model.input);
   spdlog::info("Ready: {}", shortened_path(model.file.string()));
 
-  watch(invocations.statistics());
+  watch(invocations.statistics(), environment.summary_seconds);
   spdlog::info("Stopping: requests on the way are answered");
   invocations.set_draining();
   const bool drained = server.drain(kDrainSeconds);
   const Statistics::Snapshot counts = invocations.statistics().snapshot();
-  spdlog::info("Stopped after {} requests, {} rows, {} errors{}", counts.invocations(), counts.rows,
+  spdlog::info("Stopped: requests {}, rows {}, errors {}{}", counts.invocations(), counts.rows,
                counts.errors(), drained ? "" : "; some were not answered in time");
   if (!drained) std::_Exit(kSuccess);
 }

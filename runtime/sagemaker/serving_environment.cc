@@ -104,6 +104,7 @@ ServingEnvironment read_serving_environment(const Variables& variables, const Se
       seconds("MLP_BODY_TIMEOUT_SECONDS", environment.body_timeout_seconds);
   environment.idle_timeout_seconds =
       seconds("MLP_IDLE_TIMEOUT_SECONDS", environment.idle_timeout_seconds);
+  environment.summary_seconds = seconds("MLP_SUMMARY_SECONDS", environment.summary_seconds);
 
   for (const char* const name : {"SAGEMAKER_CONTAINER_LOG_LEVEL", "SM_LOG_LEVEL"}) {
     for (const int level : {10, 20, 30, 40, 50})

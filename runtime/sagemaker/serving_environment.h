@@ -32,6 +32,7 @@ struct ServingEnvironment {
   double header_timeout_seconds = 60;
   double body_timeout_seconds = 60;
   double idle_timeout_seconds = 600;  // of a connection that is kept
+  double summary_seconds = 60;        // between lines of the log that sum up the requests
   int log_level = 20;                 // Python's numbers
 };
 

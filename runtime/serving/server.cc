@@ -23,6 +23,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <ctime>
+#include <exception>
 #include <iterator>
 #include <list>
 #include <memory>
@@ -477,7 +478,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
     state_ = State::kLingering;
-    deadline_ = Clock::now() + kLinger;
+    deadline_ = Clock::now() + (server_.is_draining() ? kGrace : kLinger);
     buffer_.consume(buffer_.size());
     skip();
   }
@@ -534,6 +535,18 @@ std::string http_date(std::time_t time) {
   return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", utc);
 }
 
+// What goes wrong with one connection, such as memory that runs out, is not the end of others.
+void run(asio::io_context& context) {
+  while (true) {
+    try {
+      context.run();
+      return;
+    } catch (const std::exception& error) {
+      spdlog::error("A connection was given up: {}", error.what());
+    }
+  }
+}
+
 // Each connection takes a descriptor.
 void raise_descriptor_limit() {
   constexpr rlim_t kEnough = 65'536;
@@ -556,7 +569,7 @@ Server::Implementation::Implementation(Invocations& invocations, const ServerOpt
     sweep(*carrier);
     carrier->thread = std::thread([&carrier = *carrier] {
       kernels::prepare_thread();
-      carrier.context.run();
+      run(carrier.context);
     });
   }
   accept();

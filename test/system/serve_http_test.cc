@@ -710,7 +710,7 @@ TEST_SUITE("system/serve_http") {
     fs::create_directories(folder / "two/2");
     fs::copy(clouds_model().model_dir() / "model.h5", folder / "two/1/model.h5");
     fs::copy(clouds_model().model_dir() / "model.h5", folder / "two/2/model.h5");
-    check(folder / "two", {"model.h5"});
+    check(folder / "two", {"model.h5", "several folders", "\"1\", \"2\""});
   }
 
   TEST_CASE(
@@ -808,6 +808,15 @@ TEST_SUITE("system/serve_http") {
       CHECK(object.size() >= 3);
       for (const char* key : {"time", "level", "message"}) CHECK(object.contains(key));
     }
+  }
+
+  TEST_CASE("mlp serve: the log sums up the requests of each period that had any") {
+    Server server(clouds_model(), {{"MLP_SUMMARY_SECONDS", "0.2"}});
+    server.post(kRow);
+    CHECK(server.logs("The last 0.2 s: requests 1, rows 1, errors 0, p50 "));
+    server.post("[[1]]");
+    CHECK(server.logs("The last 0.2 s: requests 1, rows 0, errors 1, p50 "));
+    CHECK(server.log().find("requests 0") == std::string::npos);
   }
 
   TEST_CASE("mlp train: LOG_FORMAT=json makes each line of the log an object") {

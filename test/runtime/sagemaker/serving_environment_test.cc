@@ -53,7 +53,8 @@ TEST_SUITE("runtime/sagemaker") {
               {"MLP_MOST_WAITING_REQUESTS", "7"},
               {"MLP_HEADER_TIMEOUT_SECONDS", "0.5"},
               {"MLP_BODY_TIMEOUT_SECONDS", "2"},
-              {"MLP_IDLE_TIMEOUT_SECONDS", "3"}});
+              {"MLP_IDLE_TIMEOUT_SECONDS", "3"},
+              {"MLP_SUMMARY_SECONDS", "4"}});
     CHECK(environment.port == 9000);
     CHECK(environment.workers == 3);
     CHECK(environment.is_batch);
@@ -67,6 +68,7 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK(environment.header_timeout_seconds == 0.5);
     CHECK(environment.body_timeout_seconds == 2);
     CHECK(environment.idle_timeout_seconds == 3);
+    CHECK(environment.summary_seconds == 4);
   }
 
   TEST_CASE("read_serving_environment: a flag goes before its variable") {
