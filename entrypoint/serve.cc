@@ -56,7 +56,7 @@ ServerOptions server_options(const ServingEnvironment& environment, std::size_t 
 void watch(const Statistics& statistics, double period_seconds) {
   const auto period =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(period_seconds));
-  Statistics::Snapshot before = statistics.snapshot();
+  Statistics::Snapshot before;
   Clock::time_point next = Clock::now() + period;
   while (!stop_requested()) {
     std::this_thread::sleep_for(kLook);

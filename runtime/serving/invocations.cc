@@ -150,8 +150,12 @@ void Invocations::refuse(Exchange& exchange, int status, std::string_view text) 
   response.body = nlohmann::json{{"error", text}}.dump(-1, ' ', false,
                                                        nlohmann::json::error_handler_t::replace);
   const auto level = status == 500 ? spdlog::level::err : spdlog::level::warn;
-  spdlog::log(level, "{} for {} {}: {}", status, exchange.request.method.substr(0, 20),
-              exchange.request.path.substr(0, 100), text);
+  const HttpRequest& request = exchange.request;
+  const std::string asked =
+      request.path.empty()
+          ? ""
+          : fmt::format(" for {} {}", request.method.substr(0, 20), request.path.substr(0, 100));
+  spdlog::log(level, "{}{}: {}", status, asked, text);
 }
 
 void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& workspace) const {

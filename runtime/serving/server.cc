@@ -576,11 +576,11 @@ Server::Implementation::Implementation(Invocations& invocations, const ServerOpt
 }
 
 Server::Implementation::~Implementation() {
-  workers_.reset();
   for (const std::unique_ptr<Carrier>& carrier : carriers_) {
     carrier->context.stop();
     carrier->thread.join();
   }
+  workers_.reset();
   for (const std::unique_ptr<Carrier>& carrier : carriers_) {
     carrier->batch.clear();
     carrier->connections.clear();
