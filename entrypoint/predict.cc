@@ -186,11 +186,13 @@ void predict_command(const CommandLine& line, const Variables& variables,
   const bool encoded = line.option("encoded").has_value();
   std::string text = encoded ? encoded_header(predictor) : header_line(predictor.schema());
   Predictor::Workspace workspace;
+  std::size_t done = 0;
   while (true) {
     Table chunk;
     const std::size_t rows = reader->read(chunk, kChunkRows);
     if (rows > 0) {
-      const Features features = predictor.encode(std::move(chunk));
+      const Features features = predictor.encode(std::move(chunk), done);
+      done += rows;
       if (encoded) {
         append_encoded(text, features.view());
       } else {

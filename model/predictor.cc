@@ -25,9 +25,9 @@ Predictor::Predictor(const Artifact& artifact)
       standardizer_(artifact.mean, artifact.variance),
       network_(artifact.weights, artifact.activation) {}
 
-Features Predictor::encode(Table table) const {
+Features Predictor::encode(Table table, std::size_t first_row) const {
   if (table.columns.empty()) return std::move(table.features);
-  return preprocessor_.encode(table.columns);
+  return preprocessor_.encode(table.columns, {table.source, first_row});
 }
 
 std::vector<float> Predictor::predict(const FeatureView& features, Workspace& workspace) const {

@@ -38,8 +38,8 @@ class Predictor {
   };
 
   // What the network sees of a table's rows: its columns, encoded by preprocessor(), or its
-  // features as they are.
-  Features encode(Table table) const;
+  // features as they are. `first_row` rows of the table's source came before these.
+  Features encode(Table table, std::size_t first_row = 0) const;
 
   // For each row of `features`, schema().width() wide, what Predictions::values holds: row-major,
   // schema().outputs() to a row.

@@ -92,20 +92,25 @@ CodedLayout layout_of(const InputColumn& input) {
 
 std::uint32_t bits(double value) { return std::bit_cast<std::uint32_t>(static_cast<float>(value)); }
 
-[[noreturn]] void throw_missing(const InputColumn& input) {
-  throw UserError(fmt::format(
-      "Column {}: a value is missing, but the model was trained on rows that miss none, and has "
-      "nothing to put in its place. Fill it in, or leave the row out.",
-      in_quotes(input.name)));
+// A value's place: `row` counts from 0 among the rows at hand.
+std::string value_place(const RowsPlace& place, std::size_t row, const InputColumn& input) {
+  return fmt::format("{}{} {}, column {}", place.source, place.source.empty() ? "Row" : ", row",
+                     place.first_row + row + 1, in_quotes(input.name));
 }
 
-[[noreturn]] void throw_too_large(const InputColumn& input, double value) {
-  throw UserError(
-      fmt::format("Column {}: {} is a number that float32 can't hold{}. Correct it, or give the "
-                  "column in larger "
-                  "units.",
-                  in_quotes(input.name), value,
-                  input.scaler.scaling() == Scaling::kNone ? "" : ", not even after scaling"));
+[[noreturn]] void throw_missing(const std::string& where) {
+  throw UserError(fmt::format(
+      "{}: a value is missing, but the model was trained on rows that miss none, and has nothing "
+      "to put in its place. Fill it in, or leave the row out.",
+      where));
+}
+
+[[noreturn]] void throw_too_large(const std::string& where, const InputColumn& input,
+                                  double value) {
+  throw UserError(fmt::format(
+      "{}: {} is a number that float32 can't hold{}. Correct it, or give the column in "
+      "larger units.",
+      where, value, input.scaler.scaling() == Scaling::kNone ? "" : ", not even after scaling"));
 }
 
 // The class of a text, or of none, in a category; nothing where it has none.
@@ -198,8 +203,9 @@ class ColumnEncoder {
     encode_texts();
   }
 
-  void encode(std::size_t begin, std::size_t end, std::uint32_t* rows) const {
-    if (input_.type == ColumnType::kNumber) return encode_numbers(begin, end, rows);
+  void encode(std::size_t begin, std::size_t end, const RowsPlace& rows_place,
+              std::uint32_t* rows) const {
+    if (input_.type == ColumnType::kNumber) return encode_numbers(begin, end, rows_place, rows);
     const std::size_t size = layout_.words();
     const Column& column = texts();
     const auto missing = static_cast<std::uint32_t>(column.texts.size());
@@ -237,12 +243,14 @@ class ColumnEncoder {
     }
   }
 
-  void encode_numbers(std::size_t begin, std::size_t end, std::uint32_t* rows) const {
+  void encode_numbers(std::size_t begin, std::size_t end, const RowsPlace& rows_place,
+                      std::uint32_t* rows) const {
     for (std::size_t row = begin; row < end; ++row, rows += row_words_) {
       const double number = column_.numbers[row];
       const bool missing = std::isnan(number);
       const auto value = static_cast<float>(input_.scaler.apply(missing ? input_.fill : number));
-      if (!std::isfinite(value)) throw_too_large(input_, number);
+      if (!std::isfinite(value))
+        throw_too_large(value_place(rows_place, row, input_), input_, number);
       rows[place_.number] = std::bit_cast<std::uint32_t>(value);
       if (input_.has_missing) rows[place_.one] = missing ? place_.first_one : kNoOne;
     }
@@ -259,16 +267,18 @@ class ColumnEncoder {
 
 // Rows of the numbers as they stand.
 std::vector<float> encode_plain(std::span<const InputColumn* const> inputs,
-                                std::span<const Column> columns, std::size_t rows) {
+                                std::span<const Column> columns, std::size_t rows,
+                                const RowsPlace& place) {
   std::vector<float> floats(rows * inputs.size());
   for (std::size_t j = 0; j < inputs.size(); ++j) {
     if (columns[j].is_text) throw std::logic_error("Preprocessor::encode: texts for a number");
     for (std::size_t row = 0; row < rows; ++row) {
       double number = columns[j].numbers[row];
       if (std::isnan(number)) number = inputs[j]->fill;
-      if (std::isnan(number)) throw_missing(*inputs[j]);
+      if (std::isnan(number)) throw_missing(value_place(place, row, *inputs[j]));
       const auto value = static_cast<float>(number);
-      if (!std::isfinite(value)) throw_too_large(*inputs[j], number);
+      if (!std::isfinite(value))
+        throw_too_large(value_place(place, row, *inputs[j]), *inputs[j], number);
       floats[row * inputs.size() + j] = value;
     }
   }
@@ -469,7 +479,7 @@ std::vector<EmbeddingConfig> Preprocessor::embeddings() const {
   return embeddings;
 }
 
-Features Preprocessor::encode(std::span<const Column> columns) const {
+Features Preprocessor::encode(std::span<const Column> columns, const RowsPlace& rows_place) const {
   std::vector<const InputColumn*> used;
   for (const InputColumn& input : columns_) {
     if (is_used(input.type)) used.push_back(&input);
@@ -483,7 +493,7 @@ Features Preprocessor::encode(std::span<const Column> columns) const {
   features.width = width_;
   if (plain_) {
     features.type = FeatureType::kFloat32;
-    features.floats = encode_plain(used, columns, rows);
+    features.floats = encode_plain(used, columns, rows, rows_place);
     return features;
   }
   features.type = FeatureType::kCoded;
@@ -505,7 +515,7 @@ Features Preprocessor::encode(std::span<const Column> columns) const {
   constexpr std::size_t kRowsTogether = 1024;  // which stay in the cache from column to column
   for (std::size_t begin = 0; begin < rows; begin += kRowsTogether) {
     for (const ColumnEncoder& encoder : encoders) {
-      encoder.encode(begin, std::min(rows, begin + kRowsTogether),
+      encoder.encode(begin, std::min(rows, begin + kRowsTogether), rows_place,
                      features.words.data() + begin * layout_.words());
     }
   }

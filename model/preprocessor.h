@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/column.h"
@@ -27,6 +28,12 @@ struct PreprocessorConfig {
   std::vector<std::string> ignored;    // columns that were not read, to be remembered as kIgnored
   std::vector<std::size_t> set_aside;  // numbers from 1 of the target and weight columns in a file
                                        // without header
+};
+
+// Where rows come from, for messages.
+struct RowsPlace {
+  std::string_view source;    // of the rows; may be empty
+  std::size_t first_row = 0;  // how many rows of it came before these
 };
 
 // What has been learned about the columns of a table, and turns rows into what the network sees:
@@ -92,8 +99,9 @@ class Preprocessor {
   // Encodes the used columns of a table: one for each of columns() that is_used(), in that order,
   // of the same length each; texts for categories, booleans and dates. Gives kFloat32 rows where
   // is_plain(), else kCoded ones. Throws UserError for a text that its column can't hold, a
-  // missing value where that is an error, and a number that float32 can't hold.
-  Features encode(std::span<const Column> columns) const;
+  // missing value where that is an error, and a number that float32 can't hold; the latter two by
+  // their row.
+  Features encode(std::span<const Column> columns, const RowsPlace& place = {}) const;
 
   // kFloat32 rows with a value for each column that was given to fit_plain(), without those of the
   // columns that are left out.

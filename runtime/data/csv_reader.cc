@@ -221,12 +221,13 @@ void CsvReader::plan_by_place(const std::vector<std::string>& first_line) {
                       "with all of its values. Flatten each row: in Python, x.reshape(-1, {}).",
                       file, first_line.size(), columns.size(), shape_text(shape), columns.size()));
     }
+    const std::size_t features = columns.size() - (options_.has_target ? 1 : 0);
     throw UserError(fmt::format(
-        "{}, line 1: found {} field{}, expected {}: {}the {} features of the model. Correct "
-        "it.",
-        file, first_line.size(), first_line.size() == 1 ? "" : "s", columns.size(),
-        options_.has_target ? "the label and " : "",
-        options_.has_target ? columns.size() - 1 : columns.size()));
+        "{}, line 1: found {} field{}, expected {}: {}the {} {}. Correct it.", file,
+        first_line.size(), first_line.size() == 1 ? "" : "s", columns.size(),
+        options_.has_target ? "the label and " : "", features,
+        features == used_.size() ? "features of the model"
+                                 : "other columns of the training file, also those not used"));
   }
   std::unordered_map<std::string_view, std::size_t> used;
   for (std::size_t i = 0; i < used_.size(); ++i) used[used_[i]->name] = i;

@@ -176,8 +176,8 @@ std::vector<std::string> header_names(const std::string& file, std::vector<std::
     if (fields[i].empty()) fields[i] = fmt::format("Unnamed: {}", i);
     if (!is_utf8(fields[i]) || fields[i].find('\0') != std::string::npos) {
       throw UserError(
-          fmt::format("{}, line 1, column {}: the column's name {} is no valid UTF-8 text. Save "
-                      "the file as UTF-8.",
+          fmt::format("{}, line 1, column {}: the column's name {} is no valid UTF-8 text. Write "
+                      "it as UTF-8.",
                       file, i + 1, in_quotes(fields[i])));
     }
     if (!seen.emplace(fields[i], i).second) {

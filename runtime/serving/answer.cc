@@ -99,6 +99,21 @@ std::string json_quoted(const std::string& text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+// A row is a line of CSV, also where its label holds line ends: those become \n and \r, spelt out.
+std::string on_one_line(std::string_view label) {
+  std::string text;
+  for (const char c : label) {
+    if (c == '\n') {
+      text += "\\n";
+    } else if (c == '\r') {
+      text += "\\r";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 // Writes one row's fields.
 class FieldWriter {
  public:
@@ -109,7 +124,7 @@ class FieldWriter {
       const std::string json = is_text ? json_quoted(label) : label;
       if (list.size() > 1) list += is_csv_ ? ", " : ",";
       list += json;
-      labels_.push_back(is_text && is_csv_ ? csv_quoted(label) : json);
+      labels_.push_back(is_text && is_csv_ ? csv_quoted(on_one_line(label)) : json);
     }
     list += ']';
     all_labels_ = is_csv_ ? csv_quoted(list) : list;

@@ -20,6 +20,11 @@ namespace {
 
 constexpr std::string_view kSignature = "signature_name";
 
+// Whether rows without names are lists of numbers and nothing else, missing values included.
+bool takes_numbers(const PredictInputOptions& options) {
+  return options.preprocessor->is_plain() && !options.missing_values.has_numbers();
+}
+
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
@@ -126,9 +131,9 @@ class ElementRows final : public RequestRows {
       : reading_(reading),
         elements_(std::move(elements)),
         records_(std::string(kBodyName), reading.options),
-        is_plain_(reading.options.preprocessor->is_plain()),
+        takes_numbers_(takes_numbers(reading.options)),
         named_(reading.options.preprocessor->named()) {
-    if (is_plain_) return;
+    if (takes_numbers_) return;
     for (const InputColumn& input : reading.options.preprocessor->columns())
       if (is_used(input.type)) keys_.push_back(nlohmann::json(input.name).dump() + ':');
   }
@@ -143,7 +148,8 @@ class ElementRows final : public RequestRows {
       add(text, place, table);
       ++count;
     }
-    if (count > 0) rows = reading_.predictor.encode(std::move(table));
+    if (count > 0) rows = reading_.predictor.encode(std::move(table), done_);
+    done_ += count;
     return count > 0;
   }
 
@@ -202,13 +208,22 @@ class ElementRows final : public RequestRows {
   }
 
   void add_list(JsonCursor& cursor, Table& table) {
-    if (!is_plain_) {
+    if (!takes_numbers_) {
       add_values(cursor, table);
       return;
     }
     std::vector<float>& floats = table.features.floats;
     const std::size_t before = floats.size();
     const ListShape shape = read_numbers(cursor, floats, reading_.positions);
+    // Values in one list are one row where they can be, since no more than one is here.
+    if (shape.view().size() == 1) {
+      const PositionOrder* const order =
+          reading_.positions.order_of(cursor.place(), shape.view()[0]);
+      if (order != nullptr) {
+        reading_.positions.put_in_order(*order, floats, before);
+        return;
+      }
+    }
     const PositionalRows::Reading found = reading_.positions.read(cursor.place(), shape.view());
     if (found.rows != 1) {
       throw UserError(fmt::format(
@@ -248,8 +263,9 @@ class ElementRows final : public RequestRows {
   RowReading reading_;
   std::unique_ptr<Elements> elements_;
   JsonRecordParser records_;
-  bool is_plain_;
+  bool takes_numbers_;
   bool named_;
+  std::size_t done_ = 0;           // rows
   std::vector<std::string> keys_;  // of the used columns: quoted, with a colon
   std::string record_;
 };
@@ -271,6 +287,7 @@ class BodyDecoder {
         cursor_ = JsonCursor(body_);
         cursor_.value();
         request.rows = elements<SequenceElements>(body_);
+        request.is_sequence = true;
       }
     } else {
       cursor_.fail("a list or an object");
@@ -279,7 +296,10 @@ class BodyDecoder {
     // Then the body is JSON Lines, or like them.
     const char c = cursor_.peek();
     if (c != '{' && c != '[') cursor_.fail("the end of the text");
-    return {.rows = elements<SequenceElements>(body_)};
+    request = {};
+    request.rows = elements<SequenceElements>(body_);
+    request.is_sequence = true;
+    return request;
   }
 
  private:
@@ -351,9 +371,8 @@ class BodyDecoder {
     cursor_.expect('[');
     const char inner = cursor_.peek();
     cursor_.move_to(begin);
-    const bool is_plain = reading_.options.preprocessor->is_plain();
     if (inner == '{') return elements<ListElements>(cursor_.value());
-    if (is_plain) return rows_of_numbers();
+    if (takes_numbers(reading_.options)) return rows_of_numbers();
     if (inner == ']') {
       throw UserError(
           fmt::format("{}: the list of rows is empty. Send at least one row.", kBodyName));
@@ -387,7 +406,10 @@ DecodedRequest decode_json(const RowReading& reading, std::string_view body) {
 }
 
 DecodedRequest decode_json_lines(const RowReading& reading, std::string_view body) {
-  return {.rows = std::make_unique<ElementRows>(reading, std::make_unique<LineElements>(body))};
+  DecodedRequest request;
+  request.rows = std::make_unique<ElementRows>(reading, std::make_unique<LineElements>(body));
+  request.is_sequence = true;
+  return request;
 }
 
 }  // namespace mlp

@@ -63,9 +63,10 @@ Parameter take_parameter(std::string_view& list) {
 
 MediaType type_of_bytes(std::string_view body) {
   if (body.starts_with("\x93NUMPY")) return MediaType::kNpy;
-  const std::size_t first = body.find_first_not_of(" \t\r\n");
+  const std::string_view text = without_mark(body);
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool is_json =
-      first != std::string_view::npos && (body[first] == '{' || body[first] == '[');
+      first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
   return is_json ? MediaType::kJson : MediaType::kCsv;
 }
 
@@ -111,6 +112,12 @@ std::optional<MediaType> type_accepted(std::string_view name, MediaType otherwis
 }
 
 }  // namespace
+
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text;
+}
 
 RequestType request_type(std::string_view content_type, std::string_view body) {
   const std::string lower = lower_case(content_type);

@@ -26,6 +26,9 @@ RequestType request_type(std::string_view content_type, std::string_view body);
 // or for a wildcard, `otherwise`. Throws RequestError 406 where none can be given.
 MediaType answer_type(std::string_view accept, MediaType otherwise);
 
+// A text without the byte order mark that may stand in front of it.
+std::string_view without_mark(std::string_view text);
+
 // "application/json", and so on: the value of the answer's Content-Type.
 std::string_view media_type_name(MediaType type);
 

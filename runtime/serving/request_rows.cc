@@ -18,8 +18,6 @@
 namespace mlp {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 // Rows of CSV text in whatever form CsvReader takes.
 class CsvTextRows final : public RequestRows {
  public:
@@ -33,19 +31,23 @@ class CsvTextRows final : public RequestRows {
       const std::size_t count = reader_.read(table, std::min(skipped, kChunkRows));
       if (count == 0) break;
       skipped -= count;
+      done_ += count;
     }
   }
 
   bool next(Features& rows) override {
     Table table;
-    if (reader_.read(table, kChunkRows) == 0) return false;
-    rows = predictor_.encode(std::move(table));
+    const std::size_t count = reader_.read(table, kChunkRows);
+    if (count == 0) return false;
+    rows = predictor_.encode(std::move(table), done_);
+    done_ += count;
     return true;
   }
 
  private:
   const Predictor& predictor_;
   CsvReader reader_;
+  std::size_t done_ = 0;  // rows
 };
 
 // Rows of plain numbers; from the first line on that is none, as CsvTextRows has them.
@@ -77,6 +79,12 @@ class CsvNumberRows final : public RequestRows {
   std::unique_ptr<CsvTextRows> others_;
 };
 
+DecodedRequest of_rows(std::unique_ptr<RequestRows> rows) {
+  DecodedRequest request;
+  request.rows = std::move(rows);
+  return request;
+}
+
 }  // namespace
 
 struct RequestDecoder::Form {
@@ -103,28 +111,28 @@ DecodedRequest RequestDecoder::decode(RequestType type, std::string_view body) c
                     "zstd.",
                     kBodyName));
   }
+  const std::string_view text = type.type == MediaType::kNpy ? body : without_mark(body);
   const bool is_blank =
-      type.type != MediaType::kNpy && body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (body.empty() || is_blank) {
+      type.type != MediaType::kNpy && text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (text.empty() || is_blank) {
     throw UserError(
         fmt::format("{}: it is empty. Expected rows to predict. Send at least one.", kBodyName));
   }
   const RowReading reading = {predictor_, form_->options, form_->positions};
-  if (type.type == MediaType::kNpy) return {.rows = npy_rows(reading, body)};
+  if (type.type == MediaType::kNpy) return of_rows(npy_rows(reading, body));
   if (type.type == MediaType::kCsv) {
     const bool is_usual = !type.has_label && type.header == Header::kAuto;
     if (form_->takes_csv_numbers && is_usual) {
-      return {.rows = std::make_unique<CsvNumberRows>(predictor_, form_->options, body,
-                                                      form_->positions.used())};
+      return of_rows(std::make_unique<CsvNumberRows>(predictor_, form_->options, body,
+                                                     form_->positions.used()));
     }
     PredictInputOptions options = form_->options;
     options.has_target = type.has_label;
     if (type.header != Header::kAuto) options.header = type.header;
-    return {.rows = std::make_unique<CsvTextRows>(predictor_, std::move(options), body, 0)};
+    return of_rows(std::make_unique<CsvTextRows>(predictor_, std::move(options), body, 0));
   }
-  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
-  return type.type == MediaType::kJson ? decode_json(reading, body)
-                                       : decode_json_lines(reading, body);
+  return type.type == MediaType::kJson ? decode_json(reading, text)
+                                       : decode_json_lines(reading, text);
 }
 
 }  // namespace mlp

@@ -27,6 +27,8 @@ struct DecodedRequest {
   // Under which key an answer in JSON holds its list: "outputs" for the column form
   // {"inputs": ...}, else "predictions".
   std::string_view answer_key = "predictions";
+  // Whether the rows stand one behind the other, as in JSON Lines, whatever their type is called.
+  bool is_sequence = false;
 };
 
 // Reads bodies for one model. Threads: decode() may run on many at once.

@@ -523,7 +523,7 @@ TEST_SUITE("model") {
         test::user_error_of([&] {
           plain.encode(std::vector<Column>{numbers("1", {1}), numbers("2", {kNaN})});
         }),
-        {"Column \"2\": a value is missing", "Fill it in"});
+        {"Row 1, column \"2\": a value is missing", "Fill it in"});
   }
 
   TEST_CASE("Preprocessor: without columns it is empty") {
@@ -550,13 +550,16 @@ TEST_SUITE("model") {
 
   TEST_CASE("Preprocessor: a number that float32 can't hold is an error that names it") {
     const Preprocessor plain = fitted({numbers("x", {1, 2})}).preprocessor;
-    test::check_contains(
-        test::user_error_of([&] { plain.encode(std::vector<Column>{numbers("x", {1e39})}); }),
-        {"\"x\"", "1e+39", "float32 can't hold. "});
+    test::check_contains(test::user_error_of([&] {
+                           plain.encode(std::vector<Column>{numbers("x", {1, 1e39})});
+                         }),
+                         {"Row 2, column \"x\": 1e+39", "float32 can't hold. "});
     const Preprocessor scaled = fitted({numbers("x", {1, 2, kNaN})}).preprocessor;
     test::check_contains(
-        test::user_error_of([&] { scaled.encode(std::vector<Column>{numbers("x", {1e39})}); }),
-        {"\"x\"", "1e+39", "not even after scaling"});
+        test::user_error_of([&] {
+          scaled.encode(std::vector<Column>{numbers("x", {1e39})}, {"a.csv", 4096});
+        }),
+        {"a.csv, row 4097, column \"x\": 1e+39", "not even after scaling"});
   }
 
   TEST_CASE("Preprocessor: large numbers that scaling makes small are computed in double") {

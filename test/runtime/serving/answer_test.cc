@@ -144,6 +144,12 @@ TEST_SUITE("runtime/serving") {
     CHECK(write(binary, "predicted_label", MediaType::kCsv, {0.75F}) == "1\n");
   }
 
+  TEST_CASE("AnswerWriter: a label with line ends stays on its row's line of CSV") {
+    const Schema schema = classes({"new\nline", "other\r"}, Task::kBinary, true);
+    CHECK(write(schema, "predicted_label", MediaType::kCsv, {0.25F, 0.75F}) ==
+          "\"new\\nline\"\n\"other\\r\"\n");
+  }
+
   TEST_CASE("AnswerWriter: labels that are text stand in quotes") {
     const Schema schema = classes({"a \"b\"", "c,\xC3\xA9"}, Task::kBinary, true);
     CHECK(write(schema, "predicted_label,labels", MediaType::kJson, {0.25F}) ==

@@ -147,6 +147,47 @@ const char* const kMixed =
 }  // namespace
 
 TEST_SUITE("runtime/serving") {
+  TEST_CASE("RequestDecoder: a body that is only a byte order mark is empty") {
+    const Served served = serve_arrays({3});
+    for (const RequestType type : {kJson, kLines, kCsv})
+      check_refused(served, type, "\xEF\xBB\xBF\r\n", {"it is empty"});
+    CHECK(read(served, kLines, "\xEF\xBB\xBF[1,2,3]\n").rows() == 1);
+  }
+
+  TEST_CASE("RequestDecoder: a number that means a missing value does so in any form") {
+    Served served = serve_table("a,b,y\n1,10,0\n2,20,1\n3,30,0\n", "y");
+    served.options.missing_values = MissingValues({"-999"});
+    served.decoder = std::make_unique<RequestDecoder>(*served.predictor, served.options);
+    REQUIRE(served.predictor->preprocessor().is_plain());
+    const Floats expected = {0.5F, 20};  // the median
+    CHECK(read(served, kCsv, "0.5,-999\n").floats == expected);
+    CHECK(read(served, kJson, R"([{"a": 0.5, "b": -999}])").floats == expected);
+    CHECK(read(served, kJson, "[[0.5,-999]]").floats == expected);
+    CHECK(read(served, kJson, "[0.5,-999]").floats == expected);
+    CHECK(read(served, kJson, R"({"instances": [[0.5,-999]]})").floats == expected);
+    CHECK(read(served, kLines, "[0.5,-999]\n").floats == expected);
+  }
+
+  TEST_CASE("RequestDecoder: a row may hold the training file's columns where one is used") {
+    const Served served = serve_table("a,k,m,y\n1,5,7,0\n2,5,7,1\n3,5,7,0\n", "y");
+    REQUIRE(served.predictor->preprocessor().width() == 1);
+    const Floats expected = {0.5F};
+    CHECK(read(served, kCsv, "0.5,5,7\n").floats == expected);
+    CHECK(read(served, kLines, "[0.5,5,7]\n").floats == expected);
+    CHECK(read(served, kJson, R"([{"features": [0.5,5,7]}])").floats == expected);
+    check_refused(served, kCsv, "0.5\n", {"other columns of the training file"});
+  }
+
+  TEST_CASE("RequestDecoder: a number too large for what it is scaled to is named by its row") {
+    const Served served = serve_table("a,t,y\n1,u,0\n2,v,1\n3,u,0\n4,v,1\n", "y");
+    REQUIRE_FALSE(served.predictor->preprocessor().is_plain());
+    check_refused(served, kCsv, "1,u\n1e39,v\n", {"row 2, column \"a\": 1e+39"});
+    check_refused(served, kJson, R"([[1,"u"],[1e39,"v"]])", {"row 2, column \"a\": 1e+39"});
+    std::string long_body;
+    for (int i = 0; i < 5000; ++i) long_body += "1,u\n";
+    check_refused(served, kCsv, long_body + "1e39,v\n", {"row 5001, column \"a\""});
+  }
+
   TEST_CASE("RequestDecoder: what a list's shape means") {
     struct Case {
       Shape model;
