@@ -43,6 +43,11 @@ bool allows(std::string_view allow, std::string_view method) {
   return false;
 }
 
+bool begins_with_blank_line(std::string_view text) {
+  const std::size_t first = without_mark(text).find_first_not_of(" \t\r");
+  return first != std::string_view::npos && without_mark(text)[first] == '\n';
+}
+
 std::size_t multiplications_of(const HttpRequest& request, const Predictor& predictor) {
   // A field takes two characters at least.
   const std::size_t rows = 1 + request.body.size() / (2 * predictor.schema().width());
@@ -197,15 +202,19 @@ void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& works
                       part.logits.empty() ? nullptr : part.logits.data()});
     });
   }
-  std::exception_ptr failure;
+  bool together = true;
   try {
     model.predictor.predict(jobs, workspace.predictor);
-  } catch (...) {
-    failure = std::current_exception();
+  } catch (const std::exception&) {
+    together = false;  // each by itself then, so that one's failure is not the others'
   }
+  std::size_t job = 0;
   for (Part& part : parts) {
     guarded(part, [&] {
-      if (failure && !part.is_predicted) std::rethrow_exception(failure);
+      if (!part.is_predicted) {
+        const std::span alone = std::span(jobs).subspan(job++, 1);
+        if (!together) model.predictor.predict(alone, workspace.predictor);
+      }
       write(part);
       part.is_done = true;
     });
@@ -224,19 +233,26 @@ void Invocations::decode(Part& part, Workspace& workspace) const {
   }
   const RequestType type = request_type(request.content_type, body);
   MediaType otherwise = MediaType::kJson;
-  if (!options_.default_accept.empty()) {
+  if (!options_.default_accept.empty())
     otherwise = answer_type(options_.default_accept, MediaType::kJson);
-  } else if (options_.is_batch &&
-             (type.type == MediaType::kCsv || type.type == MediaType::kJsonLines)) {
-    otherwise = type.type;  // a line for each line
-  }
   part.answer_type = answer_type(request.accept, otherwise);
+  if (options_.is_batch && type.type == MediaType::kCsv && begins_with_blank_line(body)) {
+    throw UserError(
+        "Request body, line 1: the line is blank, and a batch job has to answer each "
+        "line. Expected a row. Remove the line.");
+  }
   part.decoded = model.decoder.decode(type, body);
   part.answer_key = part.decoded.answer_key;
+  if (options_.is_batch && options_.default_accept.empty()) {  // a line for each line
+    if (type.type == MediaType::kCsv) otherwise = MediaType::kCsv;
+    if (part.decoded.is_sequence) otherwise = MediaType::kJsonLines;
+    part.answer_type = answer_type(request.accept, otherwise);
+  }
 
   const std::size_t outputs = model.predictor.schema().outputs();
   RequestRows& rows = *part.decoded.rows;
-  rows.next(part.features);
+  if (!rows.next(part.features))
+    throw UserError("Request body: it has no rows. Expected some to predict. Send at least one.");
   Features more;
   while (rows.next(more)) {
     const auto add = [&](const Features& features) {

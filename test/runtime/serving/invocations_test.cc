@@ -211,9 +211,28 @@ TEST_SUITE("runtime/serving") {
     CHECK(type(by_default, csv("1,2,3", "application/json")) == "application/json");
     CHECK(type(batch, csv("1,2,3")) == "text/csv");
     CHECK(type(batch, csv("1,2,3", "application/json")) == "application/json");
+    const auto json = [](std::string_view body) {
+      return request("POST", "/invocations", body, "application/json");
+    };
+    CHECK(type({}, json("[1,2,3]\n[1,2,3]\n")) == "application/json");
+    CHECK(type(batch, json("[1,2,3]\n[1,2,3]\n")) == "application/jsonlines");
+    CHECK(type(batch, json("[[1,2,3],[1,2,3]]")) == "application/json");
     Served served(batch);
     served.load();
     CHECK(predict(served, request("POST", "/invocations", "[1,2,3]")).body.back() == '\n');
+  }
+
+  TEST_CASE("Invocations: a batch transform job's CSV has no line without an answer") {
+    InvocationsOptions options;
+    options.is_batch = true;
+    Served batch(options);
+    batch.load();
+    const HttpResponse response = predict(batch, csv("\n1,2,3\n"));
+    CHECK(response.status == 400);
+    test::check_contains(error_of(response), {"line 1", "blank"});
+    Served served;
+    served.load();
+    CHECK(predict(served, csv("\n1,2,3\n")).status == 200);
   }
 
   TEST_CASE("Invocations: options that can't be meant are refused before any request") {
