@@ -18,6 +18,8 @@ constexpr std::chrono::seconds kBetweenLines{30};
 constexpr std::chrono::milliseconds kBetweenBars{100};
 constexpr std::size_t kBarWidth = 30;
 
+bool as_json_lines = false;  // set once, before there are threads
+
 // One object a line, as log collectors take them.
 class JsonFormatter final : public spdlog::formatter {
  public:
@@ -49,6 +51,7 @@ class JsonFormatter final : public spdlog::formatter {
 void set_up_logging(int level, bool as_json) {
   const auto logger =
       std::make_shared<spdlog::logger>("mlp", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  as_json_lines = as_json;
   if (as_json) {
     logger->set_formatter(std::make_unique<JsonFormatter>());
   } else {
@@ -58,6 +61,8 @@ void set_up_logging(int level, bool as_json) {
   spdlog::set_default_logger(logger);
   set_log_level(level);
 }
+
+bool logs_json() { return as_json_lines; }
 
 void set_log_level(int level) {
   spdlog::set_level(level <= 10   ? spdlog::level::debug

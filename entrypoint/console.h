@@ -13,6 +13,7 @@ namespace mlp {
 // `level` is one of Python's numbers: 10 debug, 20 info, 30 warning, 40 error.
 void set_up_logging(int level, bool as_json);
 void set_log_level(int level);
+bool logs_json();
 
 // One whole line on stdout, at once: metrics are scraped from there while the program runs.
 void print_line(const std::string& line);

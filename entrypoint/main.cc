@@ -38,7 +38,7 @@ Variables process_environment() {
 // Tells the person on stderr and, where there is one, the platform in the failure file, which comes
 // last.
 int fail(const Base& base, const char* kind, const std::string& text, int exit_code) {
-  if (exit_code == kUsageError) {
+  if (exit_code == kUsageError && !logs_json()) {
     print_error(text + "\n");
   } else {
     spdlog::error("{}", text);

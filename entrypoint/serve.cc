@@ -46,6 +46,7 @@ ServerOptions server_options(const ServingEnvironment& environment, std::size_t 
   options.threads = threads;
   options.most_body_bytes = environment.most_body_bytes;
   options.most_waiting = environment.most_waiting;
+  options.most_buffered_bytes = environment.most_buffered_bytes;
   options.header_timeout_seconds = environment.header_timeout_seconds;
   options.body_timeout_seconds = environment.body_timeout_seconds;
   options.idle_timeout_seconds = environment.idle_timeout_seconds;

@@ -95,6 +95,9 @@ ServingEnvironment read_serving_environment(const Variables& variables, const Se
   environment.inference_output = reader.text("SAGEMAKER_INFERENCE_OUTPUT").value_or("");
   environment.most_waiting = reader.number<std::size_t>("MLP_MOST_WAITING_REQUESTS", 1, kMostCount,
                                                         environment.most_waiting);
+  environment.most_buffered_bytes =
+      kMegabyte * reader.number<std::size_t>("MLP_MOST_BUFFERED_MB", 1, kMostCount,
+                                             environment.most_buffered_bytes / kMegabyte);
   const auto seconds = [&](const char* name, double otherwise) {
     return reader.number(name, kLeastSeconds, kMostSeconds, otherwise);
   };

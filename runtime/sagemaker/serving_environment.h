@@ -26,9 +26,10 @@ struct ServingEnvironment {
   bool is_batch = false;                      // a batch transform job's container
   std::size_t most_body_bytes = 100U << 20U;  // of a request
   std::size_t transform_megabytes = 6;        // what a batch job is advised to send at once
-  std::size_t most_waiting = 1024;            // requests that wait for a worker
-  std::string default_accept;                 // the form of answers where no one asks for one
-  std::string inference_output;               // a comma list of fields; empty: none
+  std::size_t most_waiting = 1024;            // requests that wait for a thread
+  std::size_t most_buffered_bytes = std::size_t{2} << 30U;  // of all requests' bodies together
+  std::string default_accept;    // the form of answers where no one asks for one
+  std::string inference_output;  // a comma list of fields; empty: none
   double header_timeout_seconds = 60;
   double body_timeout_seconds = 60;
   double idle_timeout_seconds = 600;  // of a connection that is kept
@@ -38,9 +39,10 @@ struct ServingEnvironment {
 
 // Reads the flags and the variables SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MODEL_SERVER_WORKERS,
 // SAGEMAKER_BATCH, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT,
-// SAGEMAKER_INFERENCE_OUTPUT, SAGEMAKER_CONTAINER_LOG_LEVEL (or SM_LOG_LEVEL),
-// MLP_MOST_WAITING_REQUESTS, MLP_HEADER_TIMEOUT_SECONDS, MLP_BODY_TIMEOUT_SECONDS and
-// MLP_IDLE_TIMEOUT_SECONDS. Throws UserError, with the name of the flag or the variable, for a
+// SAGEMAKER_INFERENCE_OUTPUT, SM_LOG_LEVEL, else SAGEMAKER_CONTAINER_LOG_LEVEL (other levels than
+// Python's are left aside), MLP_MOST_WAITING_REQUESTS, MLP_MOST_BUFFERED_MB,
+// MLP_HEADER_TIMEOUT_SECONDS, MLP_BODY_TIMEOUT_SECONDS, MLP_IDLE_TIMEOUT_SECONDS and
+// MLP_SUMMARY_SECONDS. Throws UserError, with the name of the flag or the variable, for any other
 // value that can't be meant.
 ServingEnvironment read_serving_environment(const Variables& variables, const ServingFlags& flags,
                                             const std::filesystem::path& working_directory);

@@ -31,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -54,7 +55,7 @@ constexpr std::size_t kFirstReadBytes = 8U << 10U;
 constexpr std::uint32_t kMostHeaderBytes = 32U << 10U;
 constexpr std::uint64_t kFirstRoom = 1U << 20U;  // whatever length a header claims
 constexpr std::size_t kSmallBody = 64U << 10U;
-constexpr std::size_t kMostBufferedBytes = std::size_t{2} << 30U;  // bodies of all requests
+constexpr std::size_t kMostJoined = 32;  // light requests that are predicted as one
 constexpr std::chrono::milliseconds kSweep{50};
 constexpr std::chrono::milliseconds kLinger{2000};
 constexpr std::chrono::milliseconds kAcceptPause{50};
@@ -156,14 +157,17 @@ class Server::Implementation {
   void closed() { --connections_; }
 
   // Predicts for the carrier's light requests once those have been read that came with this one.
-  void add_to_batch(Carrier& carrier, std::shared_ptr<Connection> connection);
+  // False where too many wait.
+  bool add_to_batch(Carrier& carrier, std::shared_ptr<Connection> connection);
 
  private:
+  void end_threads();
   void listen();
   void accept();
   void accepted(Socket socket, Carrier& carrier);
   void stop_listening();
   void sweep(Carrier& carrier);
+  void post_flush(Carrier& carrier);
   void flush(Carrier& carrier);
 
   Invocations& invocations_;
@@ -190,7 +194,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     server_.opened();
   }
   ~Connection() {
-    account_body();
+    server_.buffered(-static_cast<std::ptrdiff_t>(accounted_));
     server_.closed();
   }
   Connection(const Connection&) = delete;
@@ -215,6 +219,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // The exchange has its response.
   void answer() {
+    exchange_.request.body.clear();
     account_body();
     const HttpResponse& response = exchange_.response;
     Invocations& invocations = server_.invocations();
@@ -230,7 +235,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
                     exchange_.request.method.substr(0, 20), path.substr(0, 100), response.status,
                     request_bytes_, exchange_.rows, response.body.size(), duration * 1e6);
     }
-    if (server_.is_draining()) closes_ = true;
+    // What has come behind this request is answered too.
+    if (server_.is_draining() && buffer_.size() == 0) closes_ = true;
     write_head();
     state_ = State::kWriting;
     deadline_ = Clock::now() + seconds(server_.options().body_timeout_seconds);
@@ -274,8 +280,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (error) {
       if (error == asio::error::eof && state_ != State::kIdle) {
         refuse(400,
-               "The connection ended within a request. Send the whole body, as long as "
-               "Content-Length says.");
+               state_ == State::kHeader
+                   ? "The connection ended within a request's header. Send it whole, to its "
+                     "empty line."
+                   : "The connection ended within a request's body. Send all of it, as long as "
+                     "Content-Length or the chunks say.");
       } else {
         close();
       }
@@ -316,7 +325,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         return false;
       }
     }
-    if (account_body() > kMostBufferedBytes) {
+    if (account_body() > server_.options().most_buffered_bytes) {
       refuse(503, "Too many large requests at once. Try again in a moment.");
       return false;
     }
@@ -369,7 +378,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     request.path = text_of(message.target());
     request.path.resize(std::min(request.path.find('?'), request.path.size()));
     request.content_type = text_of(message[http::field::content_type]);
-    request.accept = text_of(message[http::field::accept]);
+    // Several fields of a name are one list.
+    request.accept.clear();
+    const auto [first, last] = message.equal_range(http::field::accept);
+    for (auto field = first; field != last; ++field) {
+      if (field != first) request.accept += ", ";
+      request.accept += text_of(field->value());
+    }
   }
 
   void take_request() {
@@ -383,17 +398,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Invocations& invocations = server_.invocations();
     if (invocations.answer_at_once(exchange_, server_.connections(), server_.workers().waiting())) {
       answer();
-    } else if (invocations.is_light(exchange_.request)) {
-      server_.add_to_batch(carrier_, shared_from_this());
-    } else {
-      const auto done = [self = shared_from_this()] {
-        asio::post(self->carrier_.context, [self] { self->answer(); });
-      };
-      if (!server_.workers().add({&exchange_, request_bytes_ <= kSmallBody, done})) {
-        Invocations::refuse(exchange_, 503, "Too many requests wait already. Try again later.");
-        answer();
-      }
+    } else if (!wait_for_prediction()) {
+      Invocations::refuse(exchange_, 503, "Too many requests wait already. Try again later.");
+      answer();
     }
+  }
+
+  // False where too many wait.
+  bool wait_for_prediction() {
+    if (server_.invocations().is_light(exchange_.request))
+      return server_.add_to_batch(carrier_, shared_from_this());
+    const auto done = [self = shared_from_this()] {
+      asio::post(self->carrier_.context, [self] { self->answer(); });
+    };
+    return server_.workers().add({&exchange_, request_bytes_ <= kSmallBody, done});
   }
 
   void refuse_message(const error_code& error) {
@@ -478,11 +496,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
     state_ = State::kLingering;
-    deadline_ = Clock::now() + (server_.is_draining() ? kGrace : kLinger);
+    linger_end_ = Clock::now() + seconds(server_.options().body_timeout_seconds);
     buffer_.consume(buffer_.size());
     skip();
   }
   void skip() {
+    deadline_ = Clock::now() + (server_.is_draining() ? kGrace : kLinger);
+    if (deadline_ > linger_end_) deadline_ = linger_end_;
     socket_.async_read_some(buffer_.prepare(kReadBytes),
                             [self = shared_from_this()](const error_code& error, std::size_t) {
                               if (self->state_ == State::kClosed) return;
@@ -522,6 +542,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string head_;
   State state_ = State::kIdle;
   Clock::time_point deadline_;
+  Clock::time_point linger_end_;
   Clock::time_point arrival_;
   std::size_t request_bytes_ = 0;
   std::size_t accounted_ = 0;
@@ -564,23 +585,27 @@ Server::Implementation::Implementation(Invocations& invocations, const ServerOpt
   for (std::size_t i = 0; i < options_.threads; ++i)
     carriers_.push_back(std::make_unique<Carrier>());
   listen();
-  workers_ = std::make_unique<WorkerQueue>(invocations_, options_.threads, options_.most_waiting);
-  for (const std::unique_ptr<Carrier>& carrier : carriers_) {
-    sweep(*carrier);
-    carrier->thread = std::thread([&carrier = *carrier] {
-      kernels::prepare_thread();
-      run(carrier.context);
-    });
+  try {
+    workers_ = std::make_unique<WorkerQueue>(invocations_, options_.threads, options_.most_waiting);
+    for (const std::unique_ptr<Carrier>& carrier : carriers_) {
+      sweep(*carrier);
+      carrier->thread = std::thread([&carrier = *carrier] {
+        kernels::prepare_thread();
+        run(carrier.context);
+      });
+    }
+  } catch (const std::system_error& error) {
+    end_threads();
+    throw UserError(fmt::format(
+        "Can't start {} threads: {}. Ask for fewer by SAGEMAKER_MODEL_SERVER_WORKERS, or allow the "
+        "process more.",
+        2 * options_.threads, error.what()));
   }
   accept();
 }
 
 Server::Implementation::~Implementation() {
-  for (const std::unique_ptr<Carrier>& carrier : carriers_) {
-    carrier->context.stop();
-    carrier->thread.join();
-  }
-  workers_.reset();
+  end_threads();
   for (const std::unique_ptr<Carrier>& carrier : carriers_) {
     carrier->batch.clear();
     carrier->connections.clear();
@@ -588,6 +613,14 @@ Server::Implementation::~Implementation() {
   acceptor_.reset();
   accept_pause_.reset();
   carriers_.clear();
+}
+
+void Server::Implementation::end_threads() {
+  for (const std::unique_ptr<Carrier>& carrier : carriers_) {
+    carrier->context.stop();
+    if (carrier->thread.joinable()) carrier->thread.join();
+  }
+  workers_.reset();
 }
 
 void Server::Implementation::listen() {
@@ -599,22 +632,25 @@ void Server::Implementation::listen() {
                     "as 0.0.0.0 or 127.0.0.1. Correct --host.",
                     options_.host.substr(0, 100)));
   }
-  const auto check = [&](const char* action) {
+  const auto check = [&] {
     if (!error) return;
-    throw UserError(
-        fmt::format("Can't {} {}, port {}: {}. Name another port by --port, or end the "
-                    "program that has this one.",
-                    action, options_.host, options_.port, error.message()));
+    const char* const advice =
+        error == asio::error::address_in_use
+            ? "Name another port by --port, or end the program that has this one"
+        : error == asio::error::access_denied ? "Name a port above 1023 by --port"
+                                              : "Name an address of this machine by --host";
+    throw UserError(fmt::format("Can't listen on {}, port {}: {}. {}.", options_.host,
+                                options_.port, error.message(), advice));
   };
   const tcp::endpoint endpoint(address, options_.port);
   acceptor_.emplace(carriers_[0]->context);
   acceptor_->open(endpoint.protocol(), error);
-  check("listen on");
+  check();
   acceptor_->set_option(tcp::acceptor::reuse_address(true), error);
   acceptor_->bind(endpoint, error);
-  check("listen on");
+  check();
   acceptor_->listen(asio::socket_base::max_listen_connections, error);
-  check("listen on");
+  check();
   acceptor_->non_blocking(true, error);
   port_ = acceptor_->local_endpoint(error).port();
   accept_pause_.emplace(carriers_[0]->context);
@@ -675,22 +711,32 @@ void Server::Implementation::sweep(Carrier& carrier) {
   });
 }
 
-void Server::Implementation::add_to_batch(Carrier& carrier,
+bool Server::Implementation::add_to_batch(Carrier& carrier,
                                           std::shared_ptr<Connection> connection) {
+  if (carrier.batch.size() >= options_.most_waiting) return false;
   carrier.batch.push_back(std::move(connection));
-  if (carrier.flush_is_due) return;
+  if (carrier.flush_is_due) return true;
   if (carrier.connections.size() == 1) {
     flush(carrier);
-    return;
+  } else {
+    post_flush(carrier);
   }
+  return true;
+}
+
+void Server::Implementation::post_flush(Carrier& carrier) {
   carrier.flush_is_due = true;
   asio::post(carrier.context, [this, &carrier] { flush(carrier); });
 }
 
 void Server::Implementation::flush(Carrier& carrier) {
   carrier.flush_is_due = false;
-  const std::vector<std::shared_ptr<Connection>> batch = std::move(carrier.batch);
-  carrier.batch.clear();
+  const auto end = carrier.batch.begin() +
+                   static_cast<std::ptrdiff_t>(std::min(carrier.batch.size(), kMostJoined));
+  const std::vector<std::shared_ptr<Connection>> batch(carrier.batch.begin(), end);
+  carrier.batch.erase(carrier.batch.begin(), end);
+  // Other requests have their turn before the rest.
+  if (!carrier.batch.empty()) post_flush(carrier);
   std::vector<Exchange*> exchanges;
   for (const std::shared_ptr<Connection>& connection : batch)
     exchanges.push_back(&connection->exchange());

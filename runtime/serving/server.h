@@ -14,6 +14,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;     // 0: any that is free
   std::size_t threads = 1;       // that carry connections, and as many that predict
   std::size_t most_body_bytes = 100U << 20U;
+  std::size_t most_buffered_bytes = std::size_t{2} << 30U;  // of all requests' bodies together
   std::size_t most_waiting = 1024;     // requests that wait for a thread that predicts
   double header_timeout_seconds = 60;  // from a request's first byte to its header's end
   double body_timeout_seconds = 60;    // from there to its last byte; also to take an answer
@@ -26,11 +27,11 @@ struct ServerOptions {
 // network. What is quickly predicted they predict themselves, all requests that came at once as
 // one; other requests wait in one queue for as many threads that do nothing else, and one that
 // takes a request takes the small ones behind it too. So requests are joined where they have to
-// wait, and a request never waits for others to come.
+// wait, a few dozen at most, and a request never waits for others to come.
 class Server {
  public:
   // Listens and begins to answer. `invocations` outlives the server. Throws UserError where it
-  // can't listen.
+  // can't listen, or start its threads.
   Server(Invocations& invocations, const ServerOptions& options);
   // Ends at once what drain() has left.
   ~Server();
@@ -39,9 +40,9 @@ class Server {
 
   std::uint16_t port() const;  // on which it listens
 
-  // Answers all requests that have come and those on the way, each as its connection's last, and
-  // takes no more connections; returns when all are closed, after `seconds` at the latest. Whether
-  // all were closed.
+  // Answers all requests that have come and those on the way, the last of each connection with
+  // the word that it ends, and takes no more connections; returns when all are closed, after
+  // `seconds` at the latest. Whether all were closed.
   bool drain(double seconds);
 
   class Implementation;  // server.cc's own

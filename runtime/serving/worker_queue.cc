@@ -14,10 +14,17 @@ constexpr std::size_t kMostJoined = 64;  // requests
 WorkerQueue::WorkerQueue(const Invocations& invocations, std::size_t threads,
                          std::size_t most_waiting)
     : invocations_(invocations), most_waiting_(most_waiting) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  } catch (...) {
+    end();
+    throw;
+  }
 }
 
-WorkerQueue::~WorkerQueue() {
+WorkerQueue::~WorkerQueue() { end(); }
+
+void WorkerQueue::end() {
   {
     const std::scoped_lock lock(mutex_);
     ends_ = true;

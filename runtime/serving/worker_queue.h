@@ -23,6 +23,7 @@ class WorkerQueue {
     std::function<void()> done;  // called on the thread, once the exchange has its response
   };
 
+  // Throws std::system_error where a thread can't be started.
   WorkerQueue(const Invocations& invocations, std::size_t threads, std::size_t most_waiting);
   // Drops what waits, and lets the threads finish what they do.
   ~WorkerQueue();
@@ -35,6 +36,7 @@ class WorkerQueue {
   std::size_t waiting() const;
 
  private:
+  void end();
   void run();
   std::vector<Item> take();
 

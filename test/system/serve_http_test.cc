@@ -535,16 +535,25 @@ TEST_SUITE("system/serve_http") {
       REQUIRE(begun.back().receive().status == 100);  // so it was accepted
       begun.back().send("[[1,");
     }
-    HttpConnection kept = server.connect();
-    kept.send(http_request("GET", "/ping"));
-    CHECK(kept.receive().status == 200);
+    // Those whose header has begun are requests on the way.
+    const std::string ping = http_request("GET", "/ping");
+    std::vector<HttpConnection> pings;
+    for (int i = 0; i < 20; ++i) {
+      pings.push_back(server.connect());
+      pings.back().send(ping.substr(0, ping.size() - 2));
+    }
+    pings[0].send("\r\n");
+    CHECK(pings[0].receive().status == 200);
     const Clock::time_point stop = Clock::now();
     server.send(SIGTERM);
     int status = 200;
-    while (status == 200 && Clock::now() - stop < milliseconds(3000 * kSlowdown)) {
-      status = server.get("/ping").status;
+    for (std::size_t i = 1; i < pings.size() && status == 200; ++i) {
+      std::this_thread::sleep_for(milliseconds(20 * kSlowdown));
+      pings[i].send("\r\n");
+      status = pings[i].receive().status;
     }
     CHECK(status == 503);
+    pings.clear();
     for (HttpConnection& connection : begun) {
       connection.send("2,3,4]]");
       const HttpAnswer answer = connection.receive();
@@ -561,7 +570,6 @@ TEST_SUITE("system/serve_http") {
 
   TEST_CASE("mlp serve: SIGTERM under load breaks no answer off") {
     Server server(clouds_model());
-    std::atomic<bool> stopping = false;
     std::atomic<int> good = 0;
     std::atomic<int> bad = 0;
     std::vector<std::thread> clients;
@@ -570,20 +578,20 @@ TEST_SUITE("system/serve_http") {
         try {
           HttpConnection connection = server.connect();
           while (true) {
-            if (!connection.send(invocation(kRow))) return;
-            // A connection that was kept may be closed as the next request comes, but only then.
-            if (stopping && connection.ends()) return;
+            if (!connection.send(invocation(kRow))) {
+              ++bad;  // closed without a word
+              return;
+            }
             const HttpAnswer answer = connection.receive();
             is_good(answer) ? ++good : ++bad;
             if (answer.header("connection") == "close") return;
           }
         } catch (const std::exception&) {
-          if (!stopping) ++bad;
+          ++bad;
         }
       });
     }
-    std::this_thread::sleep_for(milliseconds(200));
-    stopping = true;
+    std::this_thread::sleep_for(milliseconds(200 * kSlowdown));
     server.send(SIGTERM);
     const ProgramEnd end = server.wait();
     for (std::thread& client : clients) client.join();
@@ -617,6 +625,62 @@ TEST_SUITE("system/serve_http") {
       refusal_text(slow.receive(), 408);
     }
     CHECK(server.wait().exit_code == 0);
+  }
+
+  TEST_CASE("mlp serve: several Accept fields are one list") {
+    Server server(clouds_model());
+    const Ask ask = {"application/json", "image/png", {{"Accept", "text/csv"}}};
+    CHECK(server.answer(kRow, ask).find('[') == std::string::npos);
+  }
+
+  TEST_CASE("mlp serve: bodies that were refused take no room for ever") {
+    Server server(clouds_model(), {{"MLP_MOST_BUFFERED_MB", "1"}});
+    const std::string body(700'000, ' ');
+    for (int i = 0; i < 4; ++i) {
+      CHECK(server.exchange(http_request("POST", "/nowhere", {{"Connection", "close"}}, body))
+                .status == 404);
+      CHECK(server.refusal(400, body).find("empty") != std::string::npos);
+    }
+    HttpConnection kept = server.connect();
+    kept.send(http_request("POST", "/nowhere", {}, body));
+    CHECK(kept.receive().status == 404);
+    CHECK(is_good(server.post(kRow + body)));
+    // Only what is there at once counts.
+    HttpConnection half = server.connect();
+    half.send(http_request("POST", "/invocations", {{"Content-Length", "800000"}}, body));
+    while (server.post(kRow + body).status != 503) std::this_thread::sleep_for(milliseconds(1));
+    CHECK(is_good(server.post(kRow)));
+  }
+
+  TEST_CASE("mlp serve: requests that came behind one another before SIGTERM are all answered") {
+    Server server(clouds_model());
+    HttpConnection connection = server.connect();
+    const std::string one = invocation(kRow);
+    connection.send(one.substr(0, one.size() - 1));
+    CHECK(server.get("/ping").status == 200);
+    server.send(SIGTERM);
+    REQUIRE(server.logs("Stopping"));
+    connection.send(one.substr(one.size() - 1) + one + one);
+    for (int i = 0; i < 3; ++i) {
+      const HttpAnswer answer = connection.receive();
+      CHECK(is_good(answer));
+      CHECK((answer.header("connection") == "close") == (i == 2));
+    }
+    CHECK(server.wait().exit_code == 0);
+  }
+
+  TEST_CASE(
+      "mlp serve: an address that can't be listened on, and a header cut short, say what to do") {
+    const ProgramEnd end = run_program(native(
+        fs::temp_directory_path(), {"serve", "--model_dir", clouds_model().model_dir().string(),
+                                    "--host", "192.0.2.1", "--port", "0"}));
+    CHECK(end.exit_code == 1);
+    check_contains(end.err, {"192.0.2.1", "--host"});
+    Server server(clouds_model());
+    HttpConnection connection = server.connect();
+    connection.send("GET /ping HTTP/1.1\r\nHo");
+    connection.end_sending();
+    check_contains(refusal_text(connection.receive(), 400), {"within a request's header"});
   }
 
   TEST_CASE("mlp serve: a port in use is an error that says so") {
@@ -679,13 +743,14 @@ TEST_SUITE("system/serve_http") {
           VariableMap{{"MLP_BODY_TIMEOUT_SECONDS", "0"}}}) {
       const std::string& name = variables.begin()->first;
       CAPTURE(name);
-      const ProgramEnd end =
-          run_program(native(fs::temp_directory_path(),
-                             {"serve", "--model_dir", model_dir, "--host", "127.0.0.1", "--port",
-                              name == "SAGEMAKER_BIND_TO_PORT" ? "" : "0"},
-                             variables));
-      CHECK(end.exit_code != 0);
-      CHECK(end.exit_code != 3);
+      Arguments arguments = {"serve", "--model_dir", model_dir, "--host", "127.0.0.1"};
+      if (name != "SAGEMAKER_BIND_TO_PORT") {
+        arguments.push_back("--port");
+        arguments.push_back("0");
+      }
+      const ProgramEnd end = run_program(native(fs::temp_directory_path(), arguments, variables));
+      CHECK(end.exit_code == 1);
+      check_contains(end.err, {name, variables.begin()->second});
     }
   }
 

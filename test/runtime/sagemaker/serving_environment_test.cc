@@ -51,6 +51,7 @@ TEST_SUITE("runtime/sagemaker") {
               {"SAGEMAKER_CONTAINER_LOG_LEVEL", "10"},
               {"SM_MODEL_DIR", "/some/model"},
               {"MLP_MOST_WAITING_REQUESTS", "7"},
+              {"MLP_MOST_BUFFERED_MB", "9"},
               {"MLP_HEADER_TIMEOUT_SECONDS", "0.5"},
               {"MLP_BODY_TIMEOUT_SECONDS", "2"},
               {"MLP_IDLE_TIMEOUT_SECONDS", "3"},
@@ -65,6 +66,7 @@ TEST_SUITE("runtime/sagemaker") {
     CHECK(environment.log_level == 10);
     CHECK(environment.model_dir == "/some/model");
     CHECK(environment.most_waiting == 7);
+    CHECK(environment.most_buffered_bytes == 9U << 20U);
     CHECK(environment.header_timeout_seconds == 0.5);
     CHECK(environment.body_timeout_seconds == 2);
     CHECK(environment.idle_timeout_seconds == 3);
@@ -98,6 +100,7 @@ TEST_SUITE("runtime/sagemaker") {
         {"SAGEMAKER_MODEL_SERVER_WORKERS", "0", "an integer from 1 to 1024"},
         {"SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1", "an integer from 0 to 1024"},
         {"MLP_MOST_WAITING_REQUESTS", "none", "an integer from 1 to 1000000"},
+        {"MLP_MOST_BUFFERED_MB", "0", "an integer from 1 to 1000000"},
         {"MLP_HEADER_TIMEOUT_SECONDS", "0", "a number from 0.01 to 86400"},
         {"MLP_BODY_TIMEOUT_SECONDS", "nan", "a number from 0.01 to 86400"},
         {"MLP_IDLE_TIMEOUT_SECONDS", "1e9", "a number from 0.01 to 86400"},
