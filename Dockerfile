@@ -51,7 +51,8 @@ ENTRYPOINT ["/usr/local/bin/mlp"]
 CMD ["train"]
 ARG VERSION=dev
 ARG REVISION=unknown
-LABEL org.opencontainers.image.title="sagemaker-mlp" \
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true" \
+      org.opencontainers.image.title="sagemaker-mlp" \
       org.opencontainers.image.description="Multi-layer perceptrons on CPU, as one SageMaker image" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \

@@ -261,12 +261,13 @@ def start_ms(start) -> float:
     """From before the process is made until /ping is answered with 200; tries without a pause."""
     begin = time.perf_counter()
     server = start()
-    while server.ping() != 200:
-        if server.processes[0].poll() is not None or time.perf_counter() - begin > servers.START_SECONDS:
-            raise RuntimeError(f"{server.name} does not start: {server.log.read_text(errors='replace')[-2000:]}")
-    elapsed = time.perf_counter() - begin
-    server.stop()
-    return elapsed * 1e3
+    try:
+        while server.ping() != 200:
+            if server.processes[0].poll() is not None or time.perf_counter() - begin > servers.START_SECONDS:
+                raise RuntimeError(f"{server.name} does not start: {server.log.read_text(errors='replace')[-2000:]}")
+        return (time.perf_counter() - begin) * 1e3
+    finally:
+        server.stop()
 
 
 def starts(start, name: str) -> Row:

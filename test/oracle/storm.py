@@ -462,6 +462,12 @@ def read_answers(data: bytes, ended: bool) -> list[int] | None:
 def run_attack(port: int, attack: Attack) -> str:
     """What came of it, in short. Raises Finding."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+        begin = time.monotonic()
+
+        def was_slow() -> bool:
+            # A busy machine may have kept this client from sending until the server's time-out.
+            return time.monotonic() - begin > TIMEOUT_SECONDS / 2
+
         try:
             for number, piece in enumerate(attack.pieces):
                 if number > 0 and attack.pause_seconds > 0:
@@ -482,6 +488,8 @@ def run_attack(port: int, attack: Attack) -> str:
             try:
                 chunk = connection.recv(1 << 16)
             except ConnectionResetError:
+                if attack.kind == "valid" and not was_slow():
+                    raise Finding("a sound request is reset") from None
                 return "reset by server"
             except TimeoutError:
                 raise Finding(f"hangs after {data[:200]!r}") from None
@@ -493,7 +501,7 @@ def run_attack(port: int, attack: Attack) -> str:
                 break
             if attack.ending == "wait" and statuses and statuses[-1] >= 200:
                 break
-        if attack.kind == "valid" and not (statuses and set(statuses) <= {200, 503}):
+        if attack.kind == "valid" and not was_slow() and not (statuses and set(statuses) <= {200, 503}):
             raise Finding(f"a sound request is answered by {statuses} {data[:500]!r}")
         return " ".join(map(str, statuses[:1])) if statuses else "no answer"
 

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 
 import keras
 import numpy as np
@@ -67,7 +68,9 @@ def serve(mlp, model_dir):
     with open(log_path, "wb") as log:
         server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     try:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while "Ready" not in (text := log_path.read_text()):
+            assert time.monotonic() < deadline, text
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.wait(timeout=0.01)
                 pytest.fail(f"The server does not start:\n{log_path.read_text()}")
