@@ -27,6 +27,7 @@ namespace mlp::test {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using Rows = std::vector<std::vector<float>>;
@@ -298,9 +299,8 @@ TEST_SUITE("system/serve_http") {
           std::string("GET /ping HTTP/1.1\r\nno colon\r\n\r\n"),
           std::string("GET /ping HTTP/1.1\r\n: empty name\r\n\r\n"),
           std::string("GET /ping HTTP/1.1\r\nA b: c\r\n\r\n"),
-          std::string("GET /pi\0ng HTTP/1.1\r\nHost: a\r\n\r\n", 34),
-          std::string("GET /ping HTTP/1.1\r\nHost: a\0b\r\n\r\n", 34),
-          std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n", 20),
+          "GET /pi\0ng HTTP/1.1\r\nHost: a\r\n\r\n"s, "GET /ping HTTP/1.1\r\nHost: a\0b\r\n\r\n"s,
+          "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS\r\n\r\n"s,
           std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")}) {
       check_refused(server, bytes, {400});
     }
