@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -65,6 +66,9 @@ std::filesystem::path working_directory() {
 }
 
 void run(const CommandLine& line, const Variables& variables) {
+  std::optional<StopSignals> stop_signals;
+  if (line.command == "train" || line.command == "predict" || line.command == "serve")
+    stop_signals.emplace();
   if (line.command == "help") {
     print_line(help_text());
   } else if (line.command == "version") {
@@ -72,13 +76,10 @@ void run(const CommandLine& line, const Variables& variables) {
   } else if (line.command == "describe") {
     describe_command(line);
   } else if (line.command == "predict") {
-    install_stop_signals();
     predict_command(line, variables, working_directory());
   } else if (line.command == "train") {
-    install_stop_signals();
     train_command(line, variables, working_directory());
   } else {
-    install_stop_signals();
     serve_command(line, variables, working_directory());
   }
 }

@@ -17,6 +17,7 @@ constexpr double kNanoseconds = 1e-9;
 
 // When the first signal came, by the monotonic clock; 0 before.
 std::atomic<std::int64_t> stopped_at{0};
+std::atomic<bool> ends{false};  // the thread that waits for signals
 static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
 // clock_gettime() may be called in a signal's handler.
@@ -32,7 +33,7 @@ void on_signal(int) {
 
 }  // namespace
 
-void install_stop_signals() {
+StopSignals::StopSignals() {
   // Process 1 of a container has no default action, so that a signal without a handler is lost.
   struct sigaction action = {};
   action.sa_handler = on_signal;
@@ -50,19 +51,27 @@ void install_stop_signals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   try {
-    std::thread([signals] {
+    thread_ = std::thread([signals] {
       const timespec no_wait = {};
       while (true) {
         int signal = 0;
         if (sigwait(&signals, &signal) != 0) continue;
+        if (ends) return;
         // The second may be there already; told apart from the first, the job could end between.
         if (sigtimedwait(&signals, nullptr, &no_wait) > 0) _exit(kStoppedTwice);
         on_signal(signal);
       }
-    }).detach();
+    });
   } catch (const std::system_error&) {  // a limit on threads: better a handler than no stop
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   }
+}
+
+StopSignals::~StopSignals() {
+  if (!thread_.joinable()) return;
+  ends = true;
+  pthread_kill(thread_.native_handle(), SIGTERM);  // which it waits for
+  thread_.join();
 }
 
 bool stop_requested() { return stopped_at.load(std::memory_order_relaxed) != 0; }
