@@ -7,6 +7,7 @@
 #include <exception>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,7 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kLightBytes = 64U << 10U;
+constexpr std::size_t kSmallBytes = 64U << 10U;
 constexpr std::size_t kLightMultiplications = 4'000'000;
 constexpr const char* kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -43,9 +44,11 @@ bool allows(std::string_view allow, std::string_view method) {
   return false;
 }
 
-bool begins_with_blank_line(std::string_view text) {
-  const std::size_t first = without_mark(text).find_first_not_of(" \t\r");
-  return first != std::string_view::npos && without_mark(text)[first] == '\n';
+// Such a line is passed over, and no answer's line stands for it.
+bool begins_with_blank_line(std::string_view csv) {
+  csv = without_mark(csv);
+  const std::size_t first = csv.find_first_not_of(" \t\r");
+  return first != std::string_view::npos && csv[first] == '\n';
 }
 
 std::size_t multiplications_of(const HttpRequest& request, const Predictor& predictor) {
@@ -140,9 +143,13 @@ bool Invocations::answer_at_once(Exchange& exchange, std::size_t connections,
   return true;
 }
 
+bool Invocations::is_small(const HttpRequest& request) {
+  return request.body.size() <= kSmallBytes;
+}
+
 bool Invocations::is_light(const HttpRequest& request) const {
   const Model* const model = model_.load();
-  return model != nullptr && request.body.size() <= kLightBytes &&
+  return model != nullptr && is_small(request) &&
          multiplications_of(request, model->predictor) <= kLightMultiplications;
 }
 
@@ -163,7 +170,7 @@ void Invocations::refuse(Exchange& exchange, int status, std::string_view text) 
   spdlog::log(level, "{}{}: {}", status, asked, text);
 }
 
-void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& workspace) const {
+void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& workspace) {
   const Model& model = *model_.load();
   std::vector<Part> parts;
   parts.reserve(exchanges.size());
@@ -204,7 +211,7 @@ void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& works
   }
   bool together = true;
   try {
-    model.predictor.predict(jobs, workspace.predictor);
+    run(jobs, workspace);
   } catch (const std::exception&) {
     together = false;  // each by itself then, so that one's failure is not the others'
   }
@@ -213,7 +220,7 @@ void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& works
     guarded(part, [&] {
       if (!part.is_predicted) {
         const std::span alone = std::span(jobs).subspan(job++, 1);
-        if (!together) model.predictor.predict(alone, workspace.predictor);
+        if (!together) run(alone, workspace);
       }
       write(part);
       part.is_done = true;
@@ -223,7 +230,7 @@ void Invocations::predict(std::span<Exchange* const> exchanges, Workspace& works
 
 // Finds out all that is asked, and its rows: those of a body with several chunks are predicted on
 // the way, so that their features need not be kept.
-void Invocations::decode(Part& part, Workspace& workspace) const {
+void Invocations::decode(Part& part, Workspace& workspace) {
   const Model& model = *model_.load();
   const HttpRequest& request = part.exchange.request;
   const std::string_view body = request.body.view();
@@ -232,27 +239,26 @@ void Invocations::decode(Part& part, Workspace& workspace) const {
     return;
   }
   const RequestType type = request_type(request.content_type, body);
-  MediaType otherwise = MediaType::kJson;
-  if (!options_.default_accept.empty())
-    otherwise = answer_type(options_.default_accept, MediaType::kJson);
-  part.answer_type = answer_type(request.accept, otherwise);
   if (options_.is_batch && type.type == MediaType::kCsv && begins_with_blank_line(body)) {
     throw UserError(
-        "Request body, line 1: the line is blank, and a batch job has to answer each "
-        "line. Expected a row. Remove the line.");
+        fmt::format("{}, line 1: the line is blank, and a batch job has to answer each "
+                    "line. Expected a row. Remove the line.",
+                    kBodyName));
   }
   part.decoded = model.decoder.decode(type, body);
   part.answer_key = part.decoded.answer_key;
-  if (options_.is_batch && options_.default_accept.empty()) {  // a line for each line
+  MediaType otherwise = MediaType::kJson;
+  if (!options_.default_accept.empty()) {
+    otherwise = answer_type(options_.default_accept, MediaType::kJson);
+  } else if (options_.is_batch) {  // a line for each line
     if (type.type == MediaType::kCsv) otherwise = MediaType::kCsv;
     if (part.decoded.is_sequence) otherwise = MediaType::kJsonLines;
-    part.answer_type = answer_type(request.accept, otherwise);
   }
+  part.answer_type = answer_type(request.accept, otherwise);
 
   const std::size_t outputs = model.predictor.schema().outputs();
   RequestRows& rows = *part.decoded.rows;
-  if (!rows.next(part.features))
-    throw UserError("Request body: it has no rows. Expected some to predict. Send at least one.");
+  if (!rows.next(part.features)) throw std::logic_error("a body without rows");
   Features more;
   while (rows.next(more)) {
     const auto add = [&](const Features& features) {
@@ -262,7 +268,7 @@ void Invocations::decode(Part& part, Workspace& workspace) const {
       if (model.writer.needs_logits()) part.logits.resize(before + values);
       const Predictor::Job job = {features.view(), part.predictions.data() + before,
                                   part.logits.empty() ? nullptr : part.logits.data() + before};
-      model.predictor.predict(std::span(&job, 1), workspace.predictor);
+      run(std::span(&job, 1), workspace);
     };
     if (!part.is_predicted) add(part.features);
     part.is_predicted = true;
@@ -270,6 +276,12 @@ void Invocations::decode(Part& part, Workspace& workspace) const {
   }
   if (part.is_predicted) part.features = {};
   part.decoded.rows.reset();
+}
+
+void Invocations::run(std::span<const Predictor::Job> jobs, Workspace& workspace) {
+  if (jobs.empty()) return;
+  model_.load()->predictor.predict(jobs, workspace.predictor);
+  statistics_.record_pass();
 }
 
 void Invocations::write(Part& part) const {

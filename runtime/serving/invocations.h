@@ -52,16 +52,23 @@ class Invocations {
   // Answers all that asks for no prediction, at once and true; else false.
   bool answer_at_once(Exchange& exchange, std::size_t connections, std::size_t waiting) const;
 
-  // Whether to predict takes so little time that the thread which carries connections may do it.
+  // How many requests are predicted as one at most: others have to wait as long.
+  static constexpr std::size_t kMostJoined = 32;
+
+  // Whether a request may be joined with others: its body is small.
+  static bool is_small(const HttpRequest& request);
+
+  // Whether it is small and to predict takes so little time that the thread which carries
+  // connections may do it.
   bool is_light(const HttpRequest& request) const;
 
   struct Workspace {
     Predictor::Workspace predictor;
   };
 
-  // Predicts for all of them, in common where they are small, after kernels::prepare_thread().
+  // Predicts for all of them as one, after kernels::prepare_thread().
   // Their bodies are given up. Throws nothing.
-  void predict(std::span<Exchange* const> exchanges, Workspace& workspace) const;
+  void predict(std::span<Exchange* const> exchanges, Workspace& workspace);
 
   // Puts an error in the response, and in the log.
   static void refuse(Exchange& exchange, int status, std::string_view text);
@@ -72,7 +79,8 @@ class Invocations {
   struct Model;
   struct Part;
 
-  void decode(Part& part, Workspace& workspace) const;
+  void decode(Part& part, Workspace& workspace);
+  void run(std::span<const Predictor::Job> jobs, Workspace& workspace);
   void write(Part& part) const;
 
   InvocationsOptions options_;

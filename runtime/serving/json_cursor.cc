@@ -8,7 +8,7 @@
 
 #include "model/error.h"
 #include "runtime/data/wording.h"
-#include "runtime/serving/positional_rows.h"
+#include "runtime/serving/request_error.h"
 
 namespace mlp {
 namespace {

@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "runtime/data/read_channel.h"
+#include "runtime/serving/request_error.h"
 
 namespace mlp {
-
-// What messages call the text or array of a request.
-inline constexpr std::string_view kBodyName = "Request body";
 
 // The rows of a large body that are in memory at once.
 inline constexpr std::size_t kChunkRows = 4096;

@@ -39,7 +39,8 @@ class RequestDecoder {
   RequestDecoder(const Predictor& predictor, const PredictInputOptions& options);
   ~RequestDecoder();
 
-  // `body` has to live as long as the rows that come back. Throws UserError for an empty body and
+  // `body` has to live as long as the rows that come back, of which there is one at least. Throws
+  // UserError for an empty body and
   // for one whose form is wrong.
   DecodedRequest decode(RequestType type, std::string_view body) const;
 

@@ -54,8 +54,6 @@ constexpr std::size_t kReadBytes = 64U << 10U;
 constexpr std::size_t kFirstReadBytes = 8U << 10U;
 constexpr std::uint32_t kMostHeaderBytes = 32U << 10U;
 constexpr std::uint64_t kFirstRoom = 1U << 20U;  // whatever length a header claims
-constexpr std::size_t kSmallBody = 64U << 10U;
-constexpr std::size_t kMostJoined = 32;  // light requests that are predicted as one
 constexpr std::chrono::milliseconds kSweep{50};
 constexpr std::chrono::milliseconds kLinger{2000};
 constexpr std::chrono::milliseconds kAcceptPause{50};
@@ -411,7 +409,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const auto done = [self = shared_from_this()] {
       asio::post(self->carrier_.context, [self] { self->answer(); });
     };
-    return server_.workers().add({&exchange_, request_bytes_ <= kSmallBody, done});
+    return server_.workers().add({&exchange_, Invocations::is_small(exchange_.request), done});
   }
 
   void refuse_message(const error_code& error) {
@@ -671,8 +669,8 @@ void Server::Implementation::accept() {
                               });
                               return;
                             }
-                            accepted(std::move(socket), carrier);
                             accept();
+                            accepted(std::move(socket), carrier);
                           });
 }
 
@@ -731,8 +729,8 @@ void Server::Implementation::post_flush(Carrier& carrier) {
 
 void Server::Implementation::flush(Carrier& carrier) {
   carrier.flush_is_due = false;
-  const auto end = carrier.batch.begin() +
-                   static_cast<std::ptrdiff_t>(std::min(carrier.batch.size(), kMostJoined));
+  const std::size_t count = std::min(carrier.batch.size(), Invocations::kMostJoined);
+  const auto end = carrier.batch.begin() + static_cast<std::ptrdiff_t>(count);
   const std::vector<std::shared_ptr<Connection>> batch(carrier.batch.begin(), end);
   carrier.batch.erase(carrier.batch.begin(), end);
   // Other requests have their turn before the rest.

@@ -47,6 +47,8 @@ void Statistics::record(Path path, int status, double seconds, std::size_t rows,
   add(response_bytes_, response_bytes);
 }
 
+void Statistics::record_pass() { add(passes_, 1); }
+
 Statistics::Snapshot Statistics::snapshot() const {
   Snapshot counts;
   const auto value = [](const std::atomic<std::uint64_t>& counter) {
@@ -58,6 +60,7 @@ Statistics::Snapshot Statistics::snapshot() const {
   }
   std::transform(durations_.begin(), durations_.end(), counts.durations.begin(), value);
   counts.seconds = static_cast<double>(value(nanoseconds_)) * 1e-9;
+  counts.passes = value(passes_);
   counts.rows = value(rows_);
   counts.request_bytes = value(request_bytes_);
   counts.response_bytes = value(response_bytes_);
@@ -97,6 +100,7 @@ Statistics::Snapshot Statistics::Snapshot::since(const Snapshot& before) const {
   }
   for (std::size_t i = 0; i < kBuckets; ++i) difference.durations[i] -= before.durations[i];
   difference.seconds -= before.seconds;
+  difference.passes -= before.passes;
   difference.rows -= before.rows;
   difference.request_bytes -= before.request_bytes;
   difference.response_bytes -= before.response_bytes;
@@ -128,6 +132,8 @@ std::string prometheus_text(const Statistics::Snapshot& counts, std::string_view
                      status, counts.statuses[path][status]);
     }
   }
+  single("mlp_passes_total", "counter",
+         "Times that the network was run; requests that came together share one.", counts.passes);
   single("mlp_rows_total", "counter", "Rows that were predicted.", counts.rows);
   single("mlp_request_bytes_total", "counter", "Bytes of bodies sent to /invocations.",
          counts.request_bytes);

@@ -25,6 +25,9 @@ class Statistics {
   void record(Path path, int status, double seconds, std::size_t rows, std::size_t request_bytes,
               std::size_t response_bytes);
 
+  // The network was run once, for one request or for several.
+  void record_pass();
+
   // Counts at one moment, which can be subtracted.
   struct Snapshot {
     static constexpr std::size_t kBuckets = 72;
@@ -32,6 +35,7 @@ class Statistics {
     std::array<std::array<std::uint64_t, 600>, kPaths> statuses = {};
     std::array<std::uint64_t, kBuckets> durations = {};  // of invocations, by bounds()
     double seconds = 0;                                  // sum of these
+    std::uint64_t passes = 0;
     std::uint64_t rows = 0;
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
@@ -48,6 +52,7 @@ class Statistics {
   std::array<std::array<std::atomic<std::uint64_t>, 600>, kPaths> statuses_ = {};
   std::array<std::atomic<std::uint64_t>, Snapshot::kBuckets> durations_ = {};
   std::atomic<std::uint64_t> nanoseconds_ = 0;
+  std::atomic<std::uint64_t> passes_ = 0;
   std::atomic<std::uint64_t> rows_ = 0;
   std::atomic<std::uint64_t> request_bytes_ = 0;
   std::atomic<std::uint64_t> response_bytes_ = 0;

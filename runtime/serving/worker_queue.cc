@@ -5,14 +5,8 @@
 #include "model/kernels/engine.h"
 
 namespace mlp {
-namespace {
 
-constexpr std::size_t kMostJoined = 64;  // requests
-
-}  // namespace
-
-WorkerQueue::WorkerQueue(const Invocations& invocations, std::size_t threads,
-                         std::size_t most_waiting)
+WorkerQueue::WorkerQueue(Invocations& invocations, std::size_t threads, std::size_t most_waiting)
     : invocations_(invocations), most_waiting_(most_waiting) {
   try {
     for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -39,25 +33,22 @@ bool WorkerQueue::add(Item item) {
     const std::scoped_lock lock(mutex_);
     if (items_.size() >= most_waiting_) return false;
     items_.push_back(std::move(item));
+    waiting_ = items_.size();
   }
   added_.notify_one();
   return true;
-}
-
-std::size_t WorkerQueue::waiting() const {
-  const std::scoped_lock lock(mutex_);
-  return items_.size();
 }
 
 std::vector<WorkerQueue::Item> WorkerQueue::take() {
   std::unique_lock lock(mutex_);
   added_.wait(lock, [this] { return ends_ || !items_.empty(); });
   std::vector<Item> taken;
-  while (!items_.empty() && taken.size() < kMostJoined) {
+  while (!items_.empty() && taken.size() < Invocations::kMostJoined) {
     if (!taken.empty() && !(taken.back().is_small && items_.front().is_small)) break;
     taken.push_back(std::move(items_.front()));
     items_.pop_front();
   }
+  waiting_ = items_.size();
   return taken;
 }
 

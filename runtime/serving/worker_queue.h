@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -24,7 +25,7 @@ class WorkerQueue {
   };
 
   // Throws std::system_error where a thread can't be started.
-  WorkerQueue(const Invocations& invocations, std::size_t threads, std::size_t most_waiting);
+  WorkerQueue(Invocations& invocations, std::size_t threads, std::size_t most_waiting);
   // Drops what waits, and lets the threads finish what they do.
   ~WorkerQueue();
   WorkerQueue(const WorkerQueue&) = delete;
@@ -33,18 +34,19 @@ class WorkerQueue {
   // False where too many wait.
   bool add(Item item);
 
-  std::size_t waiting() const;
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
   void end();
   void run();
   std::vector<Item> take();
 
-  const Invocations& invocations_;
+  Invocations& invocations_;
   const std::size_t most_waiting_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable added_;
   std::deque<Item> items_;
+  std::atomic<std::size_t> waiting_ = 0;  // how many items, for those without the lock
   bool ends_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,4 +1,4 @@
-#include "runtime/serving/http.h"
+#include "runtime/serving/byte_buffer.h"
 
 #include <doctest/doctest.h>
 

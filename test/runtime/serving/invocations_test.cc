@@ -136,8 +136,8 @@ TEST_SUITE("runtime/serving") {
   TEST_CASE("Invocations: requests that are joined get what each gets alone, errors too") {
     Served served;
     served.load();
-    const std::vector<std::string> bodies = {"1,2,3\n", "1,2\n",     "4,5,6\n7,8,9\n",
-                                             "",        "0.5,x,1\n", "-1,-2,-3\n"};
+    const std::vector<std::string> bodies = {"1,2,3\n",   "1,2\n",      "4,5,6\n7,8,9\n", "",
+                                             "0.5,x,1\n", "-1,-2,-3\n", "\xEF\xBB\xBF"};
     std::vector<Exchange> exchanges;
     for (const std::string& body : bodies) exchanges.push_back(csv(body));
     std::vector<Exchange*> pointers;
@@ -150,12 +150,14 @@ TEST_SUITE("runtime/serving") {
       CHECK(exchanges[i].response.status == alone.status);
       CHECK(exchanges[i].response.body == alone.body);
     }
+    CHECK(served->statistics().snapshot().passes == 1 + 3);  // joined, and three that were alone
     CHECK(exchanges[0].rows == 1);
     CHECK(exchanges[1].response.status == 400);
     CHECK(exchanges[2].rows == 2);
     CHECK(exchanges[3].response.status == 400);
     CHECK(exchanges[4].response.status == 400);
     CHECK(exchanges[5].response.status == 200);
+    CHECK(exchanges[6].response.status == 400);
   }
 
   TEST_CASE("Invocations: a body of many chunks has the rows of its lines, one by one") {
@@ -224,15 +226,16 @@ TEST_SUITE("runtime/serving") {
 
   TEST_CASE("Invocations: a batch transform job's CSV has no line without an answer") {
     InvocationsOptions options;
-    options.is_batch = true;
-    Served batch(options);
-    batch.load();
-    const HttpResponse response = predict(batch, csv("\n1,2,3\n"));
-    CHECK(response.status == 400);
-    test::check_contains(error_of(response), {"line 1", "blank"});
-    Served served;
-    served.load();
-    CHECK(predict(served, csv("\n1,2,3\n")).status == 200);
+    for (const bool is_batch : {false, true}) {
+      options.is_batch = is_batch;
+      Served served(options);
+      served.load();
+      for (const char* const body : {"\n1,2,3\n", "\xEF\xBB\xBF \r\n1,2,3\n"}) {
+        const HttpResponse response = predict(served, csv(body));
+        CHECK(response.status == (is_batch ? 400 : 200));
+        if (is_batch) test::check_contains(error_of(response), {"line 1", "blank"});
+      }
+    }
   }
 
   TEST_CASE("Invocations: options that can't be meant are refused before any request") {

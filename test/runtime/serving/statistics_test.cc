@@ -54,6 +54,7 @@ TEST_SUITE("runtime/serving") {
     statistics.record(kInvocations, 200, 0.0005, 3, 100, 50);
     statistics.record(kInvocations, 400, 0.02, 0, 7, 30);
     statistics.record(Statistics::Path::kPing, 200, 0, 0, 0, 0);
+    statistics.record_pass();
     const std::string text = prometheus_text(statistics.snapshot(), "1.2.3", 4, 5, true);
     for (const char* const line : {
              "mlp_build_info{version=\"1.2.3\"} 1\n",
@@ -63,6 +64,7 @@ TEST_SUITE("runtime/serving") {
              "mlp_requests_total{path=\"/invocations\",code=\"200\"} 1\n",
              "mlp_requests_total{path=\"/invocations\",code=\"400\"} 1\n",
              "mlp_requests_total{path=\"/ping\",code=\"200\"} 1\n",
+             "mlp_passes_total 1\n",
              "mlp_rows_total 3\n",
              "mlp_request_bytes_total 107\n",
              "mlp_response_bytes_total 80\n",

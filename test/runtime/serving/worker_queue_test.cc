@@ -6,6 +6,7 @@
 #include <chrono>
 #include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "model/artifact.h"
@@ -14,14 +15,26 @@
 namespace mlp {
 namespace {
 
-// A model of one feature and one output: y = 2 x.
-Predictor doubling() {
-  Artifact artifact;
-  artifact.schema.row_shape = {1};
-  artifact.schema.task = Task::kRegression;
-  artifact.weights.layers = {{1, 1, {2}, {0}}};
-  return Predictor(artifact);
-}
+// Invocations for a model of one feature and one output, y = 2 x.
+struct Doubling {
+  Doubling() {
+    input.row_shape = {1};
+    input.preprocessor = &predictor.preprocessor();
+    invocations.set_model(predictor, input);
+  }
+
+  static Artifact artifact() {
+    Artifact artifact;
+    artifact.schema.row_shape = {1};
+    artifact.schema.task = Task::kRegression;
+    artifact.weights.layers = {{1, 1, {2}, {0}}};
+    return artifact;
+  }
+
+  const Predictor predictor{artifact()};
+  PredictInputOptions input;
+  Invocations invocations{{}};
+};
 
 Exchange number(int value) {
   Exchange exchange;
@@ -38,12 +51,7 @@ Exchange number(int value) {
 
 TEST_SUITE("runtime/serving") {
   TEST_CASE("WorkerQueue: every request is answered once, with its own answer") {
-    const Predictor predictor = doubling();
-    PredictInputOptions input;
-    input.row_shape = {1};
-    input.preprocessor = &predictor.preprocessor();
-    Invocations invocations({});
-    invocations.set_model(predictor, input);
+    Doubling served;
 
     constexpr int kRequests = 500;
     std::vector<Exchange> exchanges;
@@ -51,7 +59,7 @@ TEST_SUITE("runtime/serving") {
     std::atomic<int> done = 0;
     std::promise<void> all;
     {
-      WorkerQueue queue(invocations, 2, kRequests);
+      WorkerQueue queue(served.invocations, 2, kRequests);
       for (int i = 0; i < kRequests; ++i) {
         REQUIRE(queue.add({&exchanges[static_cast<std::size_t>(i)], i % 3 != 0, [&] {
                              if (++done == kRequests) all.set_value();
@@ -69,15 +77,34 @@ TEST_SUITE("runtime/serving") {
     CHECK(done == kRequests);
   }
 
+  TEST_CASE("WorkerQueue: small requests that wait behind one another are predicted as one") {
+    Doubling served;
+    constexpr std::size_t kWaiting = 2 * Invocations::kMostJoined;
+    std::vector<Exchange> exchanges;
+    for (std::size_t i = 0; i <= kWaiting; ++i) exchanges.push_back(number(1));
+    std::promise<void> all_wait;
+    std::atomic<std::size_t> done = 0;
+    std::promise<void> all_done;
+    {
+      WorkerQueue queue(served.invocations, 1, kWaiting + 1);
+      // The only thread is kept until the others are there.
+      REQUIRE(queue.add({&exchanges[0], true, [&] { all_wait.get_future().wait(); }}));
+      while (queue.waiting() > 0) std::this_thread::yield();
+      for (std::size_t i = 1; i <= kWaiting; ++i) {
+        REQUIRE(queue.add({&exchanges[i], true, [&] {
+                             if (++done == kWaiting) all_done.set_value();
+                           }}));
+      }
+      all_wait.set_value();
+      REQUIRE(all_done.get_future().wait_for(std::chrono::minutes(1)) == std::future_status::ready);
+    }
+    CHECK(served.invocations.statistics().snapshot().passes == 1 + 2);
+  }
+
   TEST_CASE("WorkerQueue: takes no more than may wait") {
-    const Predictor predictor = doubling();
-    PredictInputOptions input;
-    input.row_shape = {1};
-    input.preprocessor = &predictor.preprocessor();
-    Invocations invocations({});
-    invocations.set_model(predictor, input);
+    Doubling served;
     Exchange exchange = number(1);
-    WorkerQueue queue(invocations, 0, 2);  // without threads, all wait
+    WorkerQueue queue(served.invocations, 0, 2);  // without threads, all wait
     CHECK(queue.add({&exchange, true, [] {}}));
     CHECK(queue.add({&exchange, true, [] {}}));
     CHECK(!queue.add({&exchange, true, [] {}}));
