@@ -210,4 +210,18 @@ std::string Server::refusal(int status, std::string_view body, const Ask& ask) {
   return refusal_text(post(body, ask), status);
 }
 
+bool is_good(const HttpAnswer& answer) {
+  return answer.status == 200 && answer.body.starts_with("{\"predictions\":") &&
+         answer.body.ends_with("]]}");
+}
+
+std::string large_csv(std::size_t rows) {
+  std::string line;
+  for (int i = 0; i < 784; ++i) line += i % 2 == 0 ? "0," : "0.78431374,";
+  line.back() = '\n';
+  std::string body;
+  for (std::size_t row = 0; row < rows; ++row) body += line;
+  return body;
+}
+
 }  // namespace mlp::test

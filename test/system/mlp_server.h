@@ -97,6 +97,16 @@ ProgramStart serve_start(const std::filesystem::path& model_dir, VariableMap var
 // Checks that an answer is a refusal as all have to be, and gives its text.
 std::string refusal_text(const HttpAnswer& answer, int status);
 
+// A row for clouds_model(), alone in a body of JSON, and whether an answer is a sound one to it.
+inline const std::string kRow = "[[1,2,3,4]]";
+bool is_good(const HttpAnswer& answer);
+
+// A body of CSV that takes picture_model() a while: as many rows.
+std::string large_csv(std::size_t rows);
+
+// CSV in and out.
+inline const Ask kCsv = {"text/csv", "text/csv"};
+
 // A POST to /invocations as it goes over the wire.
 std::string invocation(std::string_view body, const Ask& ask = {});
 

@@ -24,7 +24,6 @@ namespace {
 
 using Rows = std::vector<std::vector<float>>;
 
-const Ask kCsv = {.content_type = "text/csv", .accept = "text/csv"};
 const Ask kLines = {.content_type = "application/jsonlines"};
 const Ask kNpy = {.content_type = "application/x-npy"};
 
