@@ -1,5 +1,6 @@
 """The two models that are served, trained by mlp, and the bodies of requests to them."""
 
+import argparse
 import dataclasses
 import io
 import json
@@ -23,6 +24,17 @@ def program_path() -> pathlib.Path:
 
 def mnist_path() -> pathlib.Path:
     return pathlib.Path(os.environ.get("MLP_MNIST", page.ROOT / "../shared/data/mnist/mnist.npz")).resolve()
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line, with what every script takes; ends where a file is missing."""
+    parser.add_argument("--write", type=pathlib.Path, help="the page to write the section of")
+    parser.add_argument("--program", type=pathlib.Path, default=program_path())
+    options = parser.parse_args()
+    for path in (mnist_path(), options.program):
+        if not path.exists():
+            parser.error(f"there is no {path}")
+    return options
 
 
 def version(program: pathlib.Path) -> str:

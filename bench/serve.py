@@ -192,12 +192,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each load, in each round")
     parser.add_argument("--peers_only", action="store_true", help="measure the others without mlp")
-    parser.add_argument("--write", type=pathlib.Path, help="the page to write the section of")
-    parser.add_argument("--program", type=pathlib.Path, default=models.program_path())
-    options = parser.parse_args()
-    for path in (models.mnist_path(), options.program):
-        if not path.exists():
-            parser.error(f"there is no {path}")
+    options = models.parse(parser)
 
     start_time = time.perf_counter()
     results: Results = {}

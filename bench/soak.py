@@ -161,24 +161,26 @@ def stop_under_load(start, bodies: list[models.Body]) -> list[Row]:
     seconds, codes = [], []
     for _ in range(STOPS):
         server = start()
-        server.wait()
-        expected = [server.post(body) for body in bodies]
-        stopped = threading.Event()
-        these = [Caller() for _ in range(load.CONNECTIONS)]
-        threads = [
-            threading.Thread(target=caller.run, args=(server.port, bodies[i % len(bodies)], expected[i % len(bodies)], stopped))
-            for i, caller in enumerate(these)
-        ]
-        for thread in threads:
-            thread.start()
-        time.sleep(STOP_AFTER_SECONDS)
-        begin = time.perf_counter()
-        stopped.set()
-        codes.append(server.stop())
-        seconds.append(time.perf_counter() - begin)
-        for thread in threads:
-            thread.join()
-        callers += these
+        with contextlib.ExitStack() as stack:
+            stack.callback(server.stop)
+            server.wait()
+            expected = [server.post(body) for body in bodies]
+            stopped = threading.Event()
+            these = [Caller() for _ in range(load.CONNECTIONS)]
+            threads = [
+                threading.Thread(target=caller.run, args=(server.port, bodies[i % len(bodies)], expected[i % len(bodies)], stopped))
+                for i, caller in enumerate(these)
+            ]
+            for thread in threads:
+                thread.start()
+            time.sleep(STOP_AFTER_SECONDS)
+            begin = time.perf_counter()
+            stopped.set()
+            codes.append(server.stop())
+            seconds.append(time.perf_counter() - begin)
+            for thread in threads:
+                thread.join()
+            callers += these
 
     def total(field: str) -> int:
         return sum(getattr(caller, field) for caller in callers)
@@ -307,12 +309,7 @@ def table(rows: list[Row]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", type=pathlib.Path, help="the page to write the section of")
-    parser.add_argument("--program", type=pathlib.Path, default=models.program_path())
-    options = parser.parse_args()
-    for path in (models.mnist_path(), options.program):
-        if not path.exists():
-            parser.error(f"there is no {path}")
+    options = models.parse(parser)
 
     rows: list[Row] = []
 
