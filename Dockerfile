@@ -1,8 +1,7 @@
-# The image sagemaker-mlp: one program on a slim Debian, for amd64. Builds with BuildKit and with the classic
-# builder, which also runs the test stage on its way.
+# The image sagemaker-mlp: one program on a slim Debian, for amd64. Builds with BuildKit and with the
+# classic builder. Its tests: test/container/Dockerfile.
 #
 #   docker build -t sagemaker-mlp:dev .
-#   docker build --target test .
 ARG BASE=debian:trixie-slim
 
 # Compiles the program, with all libraries but oneDNN and the compiler's own inside.
@@ -26,13 +25,6 @@ RUN mkdir /third-party \
  && cp --parents libhdf5-dev/copyright libaec-dev/copyright zlib1g-dev/copyright libminizip-dev/copyright \
       libdeflate-dev/copyright libzstd-dev/copyright libcxxopts-dev/copyright nlohmann-json3-dev/copyright \
       libspdlog-dev/copyright libfmt-dev/copyright libboost-dev/copyright -t /third-party
-
-# Runs the tests on the image's own Debian, compiler and libraries.
-FROM build AS test
-COPY . .
-RUN cmake -S . -B /build -DMLP_BUILD_TESTS=ON \
- && cmake --build /build \
- && ctest --test-dir /build --output-on-failure --parallel "$(nproc)" --label-exclude '^needs-'
 
 # What is delivered: the program, and the packages that it needs at run time.
 FROM ${BASE}

@@ -113,7 +113,7 @@ layers: ## Fails where an include goes against the layers of the tree
 	@tools/install build
 	@cmake -P cmake/check_layers.cmake
 
-.PHONY: base-image image test-container
+.PHONY: base-image image test-image test-container
 base-image: ## Makes the image's base from Debian's packages, without a registry
 	@tools/install docker
 	@BASE=$(BASE) tools/make-base-image
@@ -121,6 +121,9 @@ image: ## The image sagemaker-mlp:dev (or IMAGE=...), and a check of its size
 	@docker build --tag $(IMAGE) --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$(REVISION) $(if $(SOURCE),--label org.opencontainers.image.source=$(SOURCE)) .
 	@tools/image-size $(IMAGE) $(BASE) $(LAYERS_LIMIT_MB)
+test-image: ## The tests on the image's own Debian, compiler and libraries
+	@docker build --target build --tag sagemaker-mlp:build --build-arg BASE=$(BASE) .
+	@docker build --file test/container/Dockerfile .
 test-container: setup ## Runs the image in the ways SageMaker and its SDKs do
 	@$(call configure,release)
 	@$(call compile,release,mlp_demo)
