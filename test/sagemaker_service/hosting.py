@@ -1,0 +1,247 @@
+"""Models, endpoints and their invocation: `IMAGE serve` over the unpacked model archive."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+from . import archives
+from .containers import Container
+from .refusal import Refusal, not_found
+from .training_job import arn, now
+
+PORT = 8080
+PING_SECONDS = 2
+START_SECONDS = 480
+INVOCATION_SECONDS = 60
+GRACE_SECONDS = 30
+ORIGINAL_MESSAGE_CHARACTERS = 2048
+
+
+class Server:
+    """A container that serves one model, which it sees read-only."""
+
+    def __init__(self, account, containers, environment=None):
+        if len(containers) != 1:
+            raise NotImplementedError("inference pipelines are not played")
+        if containers[0].get("Mode") == "MultiModel":
+            raise NotImplementedError("endpoints of several models are not played")
+        folder = fetch_model(account, containers[0])
+        self._container = Container(
+            account.image, ["serve"], owner=account.owner, mounts=[f"{folder}:/opt/ml/model:ro"], port=PORT,
+            environment=containers[0].get("Environment", {}) | (environment or {}),
+        )
+        self.address = None
+        self.exit_code = None
+        self._final_log = ""
+
+    def wait_until_healthy(self, seconds=START_SECONDS):
+        """Whether /ping answered 200 in time; a container that ended never will."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.address = self._container.address
+            if self.address is None:
+                return False
+            if self.ask("/ping", timeout=PING_SECONDS)[0] == 200:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def ask(self, path, body=None, headers=None, timeout=INVOCATION_SECONDS):
+        """Status, header and body of the answer; status 0 where there is none."""
+        request = urllib.request.Request(self.address + path, body, headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+        except OSError as error:
+            return 0, {}, str(error).encode()
+
+    @property
+    def log(self):
+        return self._final_log or self._container.log()
+
+    def stop(self):
+        self._container.stop(GRACE_SECONDS)
+        self._final_log, self.exit_code = self._container.log(), self._container.exit_code
+        self._container.remove()
+
+
+def fetch_model(account, container):
+    """The folder that becomes /opt/ml/model."""
+    folder = account.workspace / "models" / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+    if source.get("CompressionType") == "None":
+        return account.storage.download(source["S3Uri"], folder)
+    uri = container.get("ModelDataUrl") or source.get("S3Uri")
+    if not uri:
+        return folder
+    archive = folder.with_suffix(".tar.gz")
+    archive.write_bytes(account.storage.read(uri))
+    return archives.unpack(archive, folder)
+
+
+class Endpoint:
+    def __init__(self, name, config, account):
+        self.name, self.config, self._account = name, config, account
+        self.arn = arn("endpoint", name, account.region)
+        self.status, self.failure_reason = "Creating", None
+        self.created = self.modified = now()
+        self.server = None
+
+    def start(self):
+        """Serves what `config` says; the server of an earlier configuration leaves once the new one is healthy."""
+        earlier = self.server
+        variant = self._variant
+        server = Server(self._account, self._account.hosting.containers(variant["ModelName"]))
+        healthy = server.wait_until_healthy(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_SECONDS))
+        self.modified = now()
+        self.server = server
+        if healthy:
+            self.status = "InService"
+        else:
+            self.failure_reason = (
+                f"The primary container for production variant {variant['VariantName']} did not pass the ping health "
+                "check. Please check CloudWatch logs for this endpoint."
+            )
+            self.status = "Failed"
+        if earlier:
+            earlier.stop()
+
+    @property
+    def _variant(self):
+        variants = self.config["ProductionVariants"]
+        if len(variants) != 1:
+            raise NotImplementedError("several variants are not played")
+        return variants[0]
+
+    def stop(self):
+        self.status = "Deleting"
+        if self.server:
+            self.server.stop()
+
+    @property
+    def ended(self):
+        return self.status in ("InService", "Failed")
+
+    @property
+    def log(self):
+        return self.server.log if self.server else ""
+
+    @property
+    def exit_code(self):
+        return self.server.exit_code if self.server else None
+
+    def invoke(self, headers, body):
+        variant = self._variant["VariantName"]
+        status, answered, content = self.server.ask("/invocations", body, headers)
+        if not 200 <= status < 300:
+            text = content.decode("utf-8", "replace")[:ORIGINAL_MESSAGE_CHARACTERS]
+            raise Refusal(
+                f'Received client error ({status}) from {variant} with message "{text}".', "ModelError", 424,
+                OriginalStatusCode=status, OriginalMessage=text,
+            )
+        return {
+            "Body": content,
+            "ContentType": answered.get("Content-Type"),
+            "InvokedProductionVariant": variant,
+            "CustomAttributes": answered.get("X-Amzn-SageMaker-Custom-Attributes"),
+        }
+
+    def description(self):
+        return {
+            "EndpointName": self.name,
+            "EndpointArn": self.arn,
+            "EndpointConfigName": self.config["EndpointConfigName"],
+            "EndpointStatus": self.status,
+            "FailureReason": self.failure_reason,
+            "CreationTime": self.created,
+            "LastModifiedTime": self.modified,
+            "ProductionVariants": [{
+                "VariantName": self._variant["VariantName"],
+                "CurrentInstanceCount": self._variant.get("InitialInstanceCount", 1),
+                "DesiredInstanceCount": self._variant.get("InitialInstanceCount", 1),
+            }],
+        }
+
+
+class Hosting:
+    def __init__(self, account):
+        self._account = account
+        self.endpoints = {}
+        self.deleted = {}
+
+    def containers(self, model_name):
+        """The container definitions of a model, also of one that names a model package."""
+        model = self._account.records.get("Model", model_name)
+        containers = model.get("Containers") or [model["PrimaryContainer"]]
+        return [found for container in containers for found in self._resolve(container)]
+
+    def _resolve(self, container):
+        if "ModelPackageName" not in container:
+            return [container]
+        package = self._account.registry.package(container["ModelPackageName"])
+        environment = container.get("Environment", {})
+        return [item | {"Environment": item.get("Environment", {}) | environment}
+                for item in package["InferenceSpecification"]["Containers"]]
+
+    def create_endpoint(self, request):
+        name = request["EndpointName"]
+        if name in self.endpoints:
+            raise Refusal(f'Cannot create already existing endpoint "{self.endpoints[name].arn}".')
+        endpoint = Endpoint(name, self._config(request), self._account)
+        self.endpoints[name] = endpoint
+        self._start(endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def update_endpoint(self, request):
+        endpoint = self.endpoint(request["EndpointName"])
+        if endpoint.status != "InService":
+            raise Refusal(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        endpoint.config, endpoint.status = self._config(request), "Updating"
+        self._start(endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def describe_endpoint(self, request):
+        return self.endpoint(request["EndpointName"]).description()
+
+    def list_endpoints(self, request):
+        wanted = request.get("NameContains", "")
+        return {"Endpoints": [item.description() for item in self.endpoints.values() if wanted in item.name]}
+
+    def delete_endpoint(self, request):
+        endpoint = self.endpoint(request["EndpointName"])
+        self._account.wait_for(endpoint)
+        endpoint.stop()
+        self.deleted[endpoint.name] = self.endpoints.pop(endpoint.name)
+
+    def invoke_endpoint(self, name, headers, body):
+        if name not in self.endpoints or self.endpoints[name].status != "InService":
+            raise Refusal(f"Endpoint {name} of account {self._account.number} not found.", "ValidationError")
+        return self.endpoints[name].invoke(headers, body)
+
+    def endpoint(self, name):
+        if name not in self.endpoints:
+            raise not_found(f'Could not find endpoint "{arn("endpoint", name, self._account.region)}".')
+        return self.endpoints[name]
+
+    def _config(self, request):
+        config = self._account.records.get("EndpointConfig", request["EndpointConfigName"])
+        for variant in config["ProductionVariants"]:
+            self.containers(variant["ModelName"])
+        return config
+
+    def _start(self, endpoint):
+        if self._account.run:
+            self._account.in_background(endpoint.start, endpoint)
+        else:
+            endpoint.status = "InService"
+
+
+def execution_parameters(server):
+    """The answer of GET /execution-parameters, {} where there is none."""
+    status, _, body = server.ask("/execution-parameters", timeout=PING_SECONDS)
+    return json.loads(body) if status == 200 else {}
