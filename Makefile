@@ -19,6 +19,9 @@ newest = $(shell command -v $(1)-16 || command -v $(1)-19 || echo $(1))
 configure = mkdir -p build && cmake --preset $(1) >build/$(1).log 2>&1 || { cat build/$(1).log >&2; exit 1; }
 # $(call compile,PRESET,TARGETS)
 compile = cmake --build build/$(1) --parallel $(JOBS) --target $(2)
+# Makes the virtual environment of a target FOLDER/installed from its first prerequisite, a file of requirements.
+make_venv = python3 -m venv $(@D) && \
+  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $< && touch $@
 # $(call run_tests,PRESET)
 run_tests = ctest --test-dir build/$(1) --output-on-failure --parallel $(JOBS)
 
@@ -47,7 +50,7 @@ test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
 	@$(call run_tests,release)
-test-all: test oracle test-container ## All tests
+test-all: test oracle test-container test-sdk ## All tests
 oracle: build .venv/installed ## Keras and NumPy judge what the program reads and writes
 	@$(call compile,release,mlp_steps mlp_metric_values mlp_read_table)
 	@.venv/bin/python -m pytest -q test/oracle
@@ -82,14 +85,13 @@ clang: setup ## Compiles all with clang, warnings as errors
 
 .venv/installed: test/oracle/requirements.txt
 	@tools/install oracle
-	@python3 -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
-	@touch $@
+	@$(make_venv)
 .venv-bench/installed: bench/requirements.txt
 	@tools/install bench
-	@python3 -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
-	@touch $@
+	@$(make_venv)
+.venv-sdk2/installed .venv-sdk3/installed: .venv-sdk%/installed: test/sdk/requirements-v%.txt
+	@tools/install sdk
+	@$(make_venv)
 
 .PHONY: docs
 docs: build ## Writes the pages of docs that the program prints
@@ -113,12 +115,13 @@ layers: ## Fails where an include goes against the layers of the tree
 	@tools/install build
 	@cmake -P cmake/check_layers.cmake
 
-.PHONY: base-image image test-image test-container
+.PHONY: base-image image test-image test-container test-sdk push
 base-image: ## Makes the image's base from Debian's packages, without a registry
 	@tools/install docker
 	@BASE=$(BASE) tools/make-base-image
+# Without BuildKit's attestations, since SageMaker takes one image, not an index of several.
 image: ## The image sagemaker-mlp:dev (or IMAGE=...), and a check of its size
-	@docker build --tag $(IMAGE) --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+	@BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --tag $(IMAGE) --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
 	  --build-arg REVISION=$(REVISION) $(if $(SOURCE),--label org.opencontainers.image.source=$(SOURCE)) .
 	@tools/image-size $(IMAGE) $(BASE) $(LAYERS_LIMIT_MB)
 test-image: ## The tests on the image's own Debian, compiler and libraries
@@ -128,6 +131,12 @@ test-container: setup ## Runs the image in the ways SageMaker and its SDKs do
 	@$(call configure,release)
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) test/container/run
+test-sdk: .venv-sdk2/installed .venv-sdk3/installed ## SageMaker's SDKs, 2 and 3, over the image, without an account
+	@BASE=$(BASE) tools/install-compose
+	@IMAGE=$(IMAGE) .venv-sdk2/bin/python -m pytest -q test/sdk --ignore test/sdk/v3
+	@IMAGE=$(IMAGE) .venv-sdk3/bin/python -m pytest -q test/sdk/v3
+push: ## Pushes the image to ECR; DRY_RUN=1 prints the commands
+	@IMAGE=$(IMAGE) VERSION=$(VERSION) tools/push
 
 .PHONY: clean ci
 clean: ## Removes all that was built
