@@ -115,7 +115,7 @@ layers: ## Fails where an include goes against the layers of the tree
 	@tools/install build
 	@cmake -P cmake/check_layers.cmake
 
-.PHONY: base-image image test-image test-container test-sdk push
+.PHONY: base-image image test-image test-container test-sdk test-sdk2 test-sdk3 push
 base-image: ## Makes the image's base from Debian's packages, without a registry
 	@tools/install docker
 	@BASE=$(BASE) tools/make-base-image
@@ -131,9 +131,13 @@ test-container: setup ## Runs the image in the ways SageMaker and its SDKs do
 	@$(call configure,release)
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) test/container/run
+# One after the other, since local mode has one network for all.
 test-sdk: .venv-sdk2/installed .venv-sdk3/installed ## SageMaker's SDKs, 2 and 3, over the image, without an account
 	@BASE=$(BASE) tools/install-compose
+	@$(MAKE) --jobs 1 --keep-going test-sdk2 test-sdk3
+test-sdk2:
 	@IMAGE=$(IMAGE) .venv-sdk2/bin/python -m pytest -q test/sdk --ignore test/sdk/v3
+test-sdk3:
 	@IMAGE=$(IMAGE) .venv-sdk3/bin/python -m pytest -q test/sdk/v3
 push: ## Pushes the image to ECR; DRY_RUN=1 prints the commands
 	@IMAGE=$(IMAGE) VERSION=$(VERSION) tools/push
