@@ -1,10 +1,10 @@
 """Serves a trained model on SageMaker: an endpoint, called by the SDK and by boto3, and a batch transform job."""
 
 import json
-import os
 
 import boto3
 import numpy as np
+from mlp_image import setting
 from sagemaker import Model, Predictor, Session
 from sagemaker.deserializers import JSONDeserializer
 from sagemaker.s3 import S3Downloader, S3Uploader
@@ -12,9 +12,9 @@ from sagemaker.serializers import CSVSerializer, JSONSerializer
 from sagemaker.transformer import Transformer
 from sagemaker.utils import name_from_base
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
-model_data = os.environ["MODEL_DATA"]  # s3://.../model.tar.gz, as train_v2.py prints it
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
+model_data = setting("MODEL_DATA", "the s3://.../model.tar.gz that train_v2.py prints")
 
 with np.load("data/mnist.npz") as arrays:
     x, y = arrays["x_test"][:20] / 255, arrays["y_test"][:20]
@@ -35,8 +35,10 @@ predictor = model.deploy(
     endpoint_name=name,
     serializer=JSONSerializer(),
     deserializer=JSONDeserializer(),
+    wait=False,
 )
 try:
+    session.wait_for_endpoint(name)
     predictions = predictor.predict(x)["predictions"]
     print("SDK:  ", np.argmax(predictions, axis=1), "truth:", y)
 
@@ -62,14 +64,14 @@ transformer = Transformer(
     instance_count=1,
     instance_type="ml.c5.xlarge",
     strategy="MultiRecord",
-    assemble_with="Line",
     accept="text/csv",
     base_transform_job_name="mlp",
     sagemaker_session=session,
 )
-transformer.transform(rows, content_type="text/csv", split_type="Line")
-lines = S3Downloader.read_file(f"{transformer.output_path}/rows.csv.out", sagemaker_session=session).splitlines()
-probabilities = np.loadtxt(lines, delimiter=",")
-print("batch:", np.argmax(probabilities, axis=1), "truth:", y)
-
-model.delete_model()
+try:
+    transformer.transform(rows, content_type="text/csv", split_type="Line")
+    lines = S3Downloader.read_file(f"{transformer.output_path}/rows.csv.out", sagemaker_session=session).splitlines()
+    probabilities = np.loadtxt(lines, delimiter=",")
+    print("batch:", np.argmax(probabilities, axis=1), "truth:", y)
+finally:
+    model.delete_model()

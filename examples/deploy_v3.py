@@ -1,20 +1,21 @@
 """Serves a trained model on SageMaker: an endpoint, called by the SDK and by boto3, and a batch transform job."""
 
 import json
-import os
 
 import boto3
 import numpy as np
+from mlp_image import setting
 from sagemaker.core.common_utils import name_from_base
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model
-from sagemaker.core.s3 import S3Downloader
+from sagemaker.core.s3 import S3Downloader, S3Uploader
+from sagemaker.core.serializers import CSVSerializer
 from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
 from sagemaker.core.transformer import Transformer
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
-model_data = os.environ["MODEL_DATA"]  # s3://.../model.tar.gz, as train_v3.py prints it
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
+model_data = setting("MODEL_DATA", "the s3://.../model.tar.gz that train_v3.py prints")
 
 with np.load("data/mnist.npz") as arrays:
     x, y = arrays["x_test"][:20] / 255, arrays["y_test"][:20]
@@ -38,32 +39,36 @@ try:
     print("SDK:  ", np.argmax(predictions, axis=1), "truth:", y)
 
     runtime = boto3.client("sagemaker-runtime")
-    for picture, truth in zip(x, y):
+    answers = []
+    for picture in x:
         response = runtime.invoke_endpoint(
             EndpointName=name, ContentType="application/json", Body=json.dumps(picture.tolist())
         )
-        prediction = json.loads(response["Body"].read())["predictions"][0]
-        print("boto3:", np.argmax(prediction), "truth:", truth)
+        answers += json.loads(response["Body"].read())["predictions"]
+    print("boto3:", np.argmax(answers, axis=1), "truth:", y)
 finally:
     endpoint.delete()  # it costs money until then
     endpoint_config.delete()
 
 # A batch job writes rows.csv.out, with a line for each line of rows.csv.
-np.savetxt("rows.csv", x.reshape(len(x), -1), delimiter=",", fmt="%.7g")
-rows = session.upload_data("rows.csv", key_prefix="mlp/data/rows")
+rows = S3Uploader.upload_string_as_file_body(
+    CSVSerializer().serialize(x.reshape(len(x), -1)),
+    f"s3://{session.default_bucket()}/mlp/data/rows/rows.csv",
+    sagemaker_session=session,
+)
 transformer = Transformer(
     model_name=name,
     instance_count=1,
     instance_type="ml.c5.xlarge",
     strategy="MultiRecord",
-    assemble_with="Line",
     accept="text/csv",
     base_transform_job_name="mlp",
     sagemaker_session=session,
 )
-transformer.transform(rows, content_type="text/csv", split_type="Line")
-answers = S3Downloader.read_file(f"{transformer.output_path}/rows.csv.out", sagemaker_session=session)
-probabilities = np.loadtxt(answers.splitlines(), delimiter=",")
-print("batch:", np.argmax(probabilities, axis=1), "truth:", y)
-
-model.delete()
+try:
+    transformer.transform(rows, content_type="text/csv", split_type="Line")
+    lines = S3Downloader.read_file(f"{transformer.output_path}/rows.csv.out", sagemaker_session=session).splitlines()
+    probabilities = np.loadtxt(lines, delimiter=",")
+    print("batch:", np.argmax(probabilities, axis=1), "truth:", y)
+finally:
+    model.delete()

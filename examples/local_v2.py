@@ -3,7 +3,7 @@
     pip install 'sagemaker<3'
     python examples/local_v2.py
 
-Needs Docker with Compose, and data/mnist.npz, which `make demo` leaves. No AWS account is asked for anything.
+Needs Docker with Compose, and data/mnist.npz, but no AWS account: see examples/README.md.
 The SDK leaves its stopped containers; `docker container prune` removes them.
 """
 

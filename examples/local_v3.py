@@ -3,8 +3,8 @@
     pip install 'sagemaker>=3'
     python examples/local_v3.py
 
-Needs Docker with Compose, and data/mnist.npz, which `make demo` leaves. No AWS account is asked for anything.
-The SDK leaves its stopped containers; `docker container prune` removes them.
+Needs Docker with Compose, and data/mnist.npz, but no AWS account: see examples/README.md. Where the SDK stops a server,
+it prints a traceback that ends in "Process exited with code", which means nothing.
 """
 
 import json
@@ -19,6 +19,7 @@ from sagemaker.train.model_trainer import Mode, ModelTrainer
 
 image = os.environ.get("MLP_IMAGE", "sagemaker-mlp:dev")
 output = Path.cwd() / "output/local_v3"
+session = LocalSession()  # wants a region: AWS_DEFAULT_REGION, or aws configure
 
 trainer = ModelTrainer(
     training_mode=Mode.LOCAL_CONTAINER,
@@ -35,7 +36,6 @@ with np.load("data/mnist.npz") as mnist:
     x_test, y_test = mnist["x_test"] / 255, mnist["y_test"]
 
 # ModelBuilder's local mode insists on pulling the image from a registry; LocalSession takes the one that is here.
-session = LocalSession()  # wants a region: AWS_DEFAULT_REGION, or aws configure
 client = session.sagemaker_client
 client.create_model(
     ModelName="mlp", PrimaryContainer={"Image": image, "ModelDataUrl": model_data, "Environment": {}}

@@ -1,25 +1,29 @@
 """Registers a trained model, with its metrics, in SageMaker's model registry."""
 
+import io
 import os
 import tarfile
 
+from mlp_image import setting
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.s3 import S3Downloader, S3Uploader
 from sagemaker.serve import ModelBuilder
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
-model_data = os.environ["MODEL_DATA"]  # s3://.../model.tar.gz, as train_v3.py prints it
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
+model_data = setting("MODEL_DATA", "the s3://.../model.tar.gz that train_v3.py prints")
 
 session = Session()
 job_output = os.path.dirname(model_data)
 
 # The job's reports are in output.tar.gz, beside the model; the registry wants evaluation.json as a file of its own.
-S3Downloader.download(f"{job_output}/output.tar.gz", "output", sagemaker_session=session)
-with tarfile.open("output/output.tar.gz") as archive:
-    archive.extract("evaluation.json", "output")
-evaluation = S3Uploader.upload("output/evaluation.json", job_output, sagemaker_session=session)
+reports = S3Downloader.read_bytes(f"{job_output}/output.tar.gz", sagemaker_session=session)
+with tarfile.open(fileobj=io.BytesIO(reports)) as archive:
+    evaluation = archive.extractfile("evaluation.json").read().decode()
+evaluation_uri = S3Uploader.upload_string_as_file_body(
+    evaluation, f"{job_output}/evaluation.json", sagemaker_session=session
+)
 
 model = ModelBuilder(image_uri=image, s3_model_data_url=model_data, role_arn=role, sagemaker_session=session)
 model_package_arn = model.register(
@@ -28,7 +32,7 @@ model_package_arn = model.register(
     response_types=["application/json", "text/csv"],
     inference_instances=["ml.c5.xlarge"],
     transform_instances=["ml.c5.xlarge"],
-    model_metrics=ModelMetrics(model_statistics=MetricsSource("application/json", evaluation)),
+    model_metrics=ModelMetrics(model_statistics=MetricsSource("application/json", evaluation_uri)),
     approval_status="PendingManualApproval",
 )
 print(model_package_arn)

@@ -1,15 +1,13 @@
 """Trains on SageMaker, on a spot instance, as a run of an experiment."""
 
-import os
-
-from mlp_image import describe
+from mlp_image import describe, setting
 from sagemaker import Session
 from sagemaker.estimator import Estimator
 from sagemaker.experiments import Run
 from sagemaker.utils import name_from_base
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
 
 session = Session()
 job_name = name_from_base("mlp")  # with the time
@@ -33,7 +31,7 @@ estimator = Estimator(
 
 # Run creates the experiment where there is none, and passes it to fit() as experiment_config.
 with Run(experiment_name="mlp", run_name=job_name, sagemaker_session=session):
-    estimator.fit(data, job_name=job_name, wait=False)
+    estimator.fit(data, job_name=job_name, wait=False)  # the script could end here, and the job would go on
     print(f'On its way; Estimator.attach("{job_name}") finds it again, from any process.')
     estimator.latest_training_job.wait()
 

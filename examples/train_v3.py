@@ -1,16 +1,14 @@
 """Trains on SageMaker, on a spot instance, and puts the job into an experiment."""
 
-import os
-
 from botocore.exceptions import ClientError
-from mlp_image import describe
+from mlp_image import describe, setting
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.resources import Experiment, Trial, TrialComponent
 from sagemaker.core.training.configs import CheckpointConfig, Compute, InputData, MetricDefinition, StoppingCondition
 from sagemaker.train import ModelTrainer
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
 
 session = Session()
 data = session.upload_data("data/mnist.npz", key_prefix="mlp/data/train")
@@ -30,16 +28,18 @@ trainer = ModelTrainer(
 ).with_metric_definitions([MetricDefinition(name=metric["Name"], regex=metric["Regex"]) for metric in metrics])
 
 trainer.train(input_data_config=[InputData(channel_name="training", data_source=data)])
-job = trainer._latest_training_job  # TrainingJob.get(name) finds it again, from any process
+job = trainer._latest_training_job  # the SDK has no public name for it
 
 # ModelTrainer knows no experiments. SageMaker keeps a record of each job, which can be put into one.
 try:
     Experiment.get("mlp")
-except ClientError:
+except ClientError as error:
+    if error.response["Error"]["Code"] != "ResourceNotFound":
+        raise
     Experiment.create("mlp")
 Trial.create(job.training_job_name, experiment_name="mlp")
 record = TrialComponent.get(f"{job.training_job_name}-aws-training-job")
-record.associate_trail(job.training_job_name)  # the SDK spells it so
+record.associate_trail(job.training_job_name)  # the SDK's spelling of trial
 
 for metric in job.final_metric_data_list:
     print(metric.metric_name, metric.value)

@@ -11,6 +11,8 @@ from mlp_image import describe
 image = os.environ.get("MLP_IMAGE", "sagemaker-mlp:dev")
 data = pathlib.Path("data").resolve()  # with mnist.npz
 results = pathlib.Path("tuning").resolve()
+if not data.is_dir():
+    raise SystemExit(f"There is no folder {data}. Run this from the repository's root, after make demo.")
 
 # The objective is read from the log, as SageMaker does it.
 definitions = describe(image, task="classification")["metric_definitions"]

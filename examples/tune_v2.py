@@ -1,14 +1,12 @@
 """Searches for good hyperparameters on SageMaker: four jobs, two at once."""
 
-import os
-
-from mlp_image import describe
+from mlp_image import describe, setting
 from sagemaker import Session
 from sagemaker.estimator import Estimator
 from sagemaker.tuner import ContinuousParameter, HyperparameterTuner, IntegerParameter
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
 
 session = Session()
 data = session.upload_data("data/mnist.npz", key_prefix="mlp/data/train")

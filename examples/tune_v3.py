@@ -1,8 +1,6 @@
 """Searches for good hyperparameters on SageMaker: four jobs, two at once."""
 
-import os
-
-from mlp_image import describe
+from mlp_image import describe, setting
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
 from sagemaker.core.resources import TrainingJob
@@ -10,8 +8,8 @@ from sagemaker.core.training.configs import Compute, StoppingCondition
 from sagemaker.train import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 
-image = os.environ["MLP_IMAGE"]  # in ECR
-role = os.environ["SAGEMAKER_ROLE"]
+image = setting("MLP_IMAGE", "the image in ECR, as make push prints it")
+role = setting("SAGEMAKER_ROLE", "the ARN of the role that the job takes on")
 
 session = Session()
 data = session.upload_data("data/mnist.npz", key_prefix="mlp/data/train")

@@ -2,31 +2,24 @@
 
 import copy
 import csv
-import io
 import json
 import re
 
 import boto3
-import h5py
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from deploy_page import actions
+from hyperparameter_table import understood
 from keras_oracle import TOLERANCE, predict
-from managed_examples import BUCKET, FOLDER, LAST_PLACE, ROLE
+from managed_examples import BUCKET, FOLDER, LAST_PLACE, ROLE, Examples
+from sagemaker_service import Account
 
 RANGES = {"epochs": (50, 200), "learning_rate": (0.0001, 0.1), "batch_size": (32, 256), "drop_rate": (0.0, 1.0)}
 
 
 def reports_of(examples, job_name: str) -> dict[str, bytes]:
     return examples.files(f"{BUCKET}/{job_name}/output/output.tar.gz")
-
-
-def hyperparameters(examples, job_name: str) -> dict:
-    """As the job used them, by its model."""
-    model = examples.files(f"{BUCKET}/{job_name}/output/model.tar.gz")["model.h5"]
-    with h5py.File(io.BytesIO(model)) as file:
-        return json.loads(file["mlp/metadata"][()])["hyperparameters"]
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +179,7 @@ def test_every_job_of_the_tuner_trains_with_the_typed_values_that_it_was_given(e
         job = examples.account.training_job(name)
         assert job.status == "Completed", job.failure_reason
         given = {hyperparameter: job.request["HyperParameters"][hyperparameter] for hyperparameter in RANGES}
-        used = hyperparameters(examples, name)
+        used = understood(job.model_archive).hyperparameters
         for hyperparameter, (low, high) in RANGES.items():
             assert type(used[hyperparameter]) is type(low)
             assert used[hyperparameter] == type(low)(given[hyperparameter])
@@ -242,13 +235,14 @@ def test_a_transform_job_is_asked_for(examples, deployed):
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
-        "TransformOutput": {"S3OutputPath": f"{BUCKET}/{name}", "AssembleWith": "Line", "Accept": "text/csv"},
+        "TransformOutput": {"S3OutputPath": f"{BUCKET}/{name}", "Accept": "text/csv"},
         "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.c5.xlarge"},
     }
 
 
 def test_the_transform_job_predicts_what_keras_does(deployed, theirs):
     np.testing.assert_allclose(deployed.probabilities, theirs, rtol=0, atol=TOLERANCE)
+    assert len(deployed.lines) == len(theirs)  # none of them empty
 
 
 def test_nothing_that_was_deployed_is_left(examples, deployed):
@@ -291,15 +285,15 @@ def test_the_model_is_registered_with_its_metrics(examples, registered, trained,
     assert accuracy == json.loads(reports["metrics.json"])["test"]["accuracy"]
 
 
-def test_an_endpoint_that_refuses_a_call_is_deleted_too(examples, trained, deployed, pictures, tmp_path, monkeypatch):
+def test_an_endpoint_that_refuses_a_call_is_deleted_too(image, trained, pictures, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/mnist.npz", **pictures | {"x_test": pictures["x_test"][:, :27]})
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ClientError, match="ModelError"):
-        examples.run("deploy_v2.py", MODEL_DATA=trained.estimator.model_data)
-    made = [request["EndpointName"] for request in examples.account.requests_of("CreateEndpoint")]
-    assert len(made) == 2
-    assert [request["EndpointName"] for request in examples.account.requests_of("DeleteEndpoint")] == made
+    with Account(image=image, workspace=tmp_path / "account") as account:
+        own = Examples(account)
+        with pytest.raises(ClientError, match="ModelError"):
+            own.run("deploy_v2.py", MODEL_DATA=trained.estimator.model_data)
+    assert own.request("DeleteEndpoint") == {"EndpointName": own.request("CreateEndpoint")["EndpointName"]}
 
 
 def test_the_page_names_every_example_and_its_links_lead_somewhere():

@@ -13,12 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 from deploy_page import actions
 from keras_oracle import TOLERANCE, predict
-from managed_examples import BUCKET, LAST_PLACE, ROLE
+from managed_examples import BUCKET, LAST_PLACE, ROLE, Examples
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter
 from sagemaker.core.training.configs import Compute
 from sagemaker.train import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
+from sagemaker_service import Account
 
 RANGES = {"epochs": (50, 200), "batch_size": (32, 256), "learning_rate": (0.0001, 0.1), "drop_rate": (0.0, 1.0)}
 INSTANCE = {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30}
@@ -184,31 +185,44 @@ def test_the_tuner_goes_by_the_validation_loss_and_names_the_best_model(examples
     assert f"export MODEL_DATA={BUCKET}/mlp/{best}/output/model.tar.gz\n" in tuned.printed
 
 
-def test_hyperparameters_of_every_type_through_the_tuner(examples, ecr_image, tmp_path):
-    """What is not tuned is written as SDK 2's Estimator writes it, unlike by ModelTrainer alone."""
+@pytest.fixture
+def account(image, examples, tmp_path):
+    """Of the test's own: with the examples' one it shares what is on S3 and in IAM, and no more."""
+    with Account(image=image, workspace=tmp_path / "account") as account:
+        yield account
+
+
+def tune(folder, ecr_image, hyperparameters, ranges) -> HyperparameterTuner:
+    """Over the table of animals."""
     session = Session()
-    table = hyperparameter_table.write_table(tmp_path)
+    table = hyperparameter_table.write_table(folder)
     trainer = ModelTrainer(
         training_image=ecr_image,
         role=ROLE,
         compute=Compute(instance_type="ml.c5.xlarge", instance_count=1),
-        hyperparameters=hyperparameter_table.VALUES,
+        hyperparameters=hyperparameters,
         sagemaker_session=session,
     )
     tuner = HyperparameterTuner(
         trainer,
         objective_metric_name="train:loss",
         metric_definitions=[{"Name": "train:loss", "Regex": "- loss[:=] ?([0-9.]+)"}],
-        hyperparameter_ranges={
-            "kernel_initializer": CategoricalParameter(["he_uniform", "he_normal"]),
-            "label_smoothing": ContinuousParameter(1e-05, 0.2),
-        },
+        hyperparameter_ranges=ranges,
         max_jobs=1,
         base_tuning_job_name="types",
     )
     tuner.tune({"train": session.upload_data(str(table), key_prefix="animals")})
+    return tuner
 
-    request = examples.account.requests_of("CreateHyperParameterTuningJob")[-1]
+
+def test_hyperparameters_of_every_type_through_the_tuner(account, ecr_image, tmp_path):
+    """What is not tuned is written as SDK 2's Estimator writes it, unlike by ModelTrainer alone."""
+    ranges = {
+        "kernel_initializer": CategoricalParameter(["he_uniform", "he_normal"]),
+        "label_smoothing": ContinuousParameter(1e-05, 0.2),
+    }
+    tuner = tune(tmp_path / "table", ecr_image, hyperparameter_table.VALUES, ranges)
+    request = Examples(account).request("CreateHyperParameterTuningJob")
     static = request["TrainingJobDefinition"]["StaticHyperParameters"]
     assert static == hyperparameter_table.texts("estimator")
     ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
@@ -216,7 +230,7 @@ def test_hyperparameters_of_every_type_through_the_tuner(examples, ecr_image, tm
         {"Name": "kernel_initializer", "Values": ["he_uniform", "he_normal"]}
     ]
     assert ranges["ContinuousParameterRanges"][0]["MinValue"] == "1e-05"
-    job = examples.account.training_job(tuner.best_training_job())
+    job = account.training_job(tuner.best_training_job())
     hyperparameter_table.check_understood(job.model_archive, kernel_initializer="he_uniform", label_smoothing=1e-05)
 
 
@@ -234,10 +248,8 @@ def test_an_endpoint_is_asked_for(examples, deployed, model_data, ecr_image):
 
 def test_the_endpoint_predicts_what_keras_does(deployed, theirs, pictures):
     np.testing.assert_allclose(deployed.predictions, theirs, rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(deployed.prediction, theirs[-1], rtol=0, atol=TOLERANCE)
-    called = re.findall(r"^boto3: (\d) truth: (\d)$", deployed.printed, re.MULTILINE)
-    truth = pictures["y_test"][:20]
-    assert [(int(predicted), int(true)) for predicted, true in called] == list(zip(theirs.argmax(axis=1), truth))
+    np.testing.assert_allclose(deployed.answers, theirs, rtol=0, atol=TOLERANCE)
+    assert f"boto3: {theirs.argmax(axis=1)} truth: {pictures['y_test'][:20]}\n" in deployed.printed
 
 
 def test_a_transform_job_is_asked_for(examples, deployed):
@@ -252,13 +264,14 @@ def test_a_transform_job_is_asked_for(examples, deployed):
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
-        "TransformOutput": {"S3OutputPath": f"{BUCKET}/{name}", "AssembleWith": "Line", "Accept": "text/csv"},
+        "TransformOutput": {"S3OutputPath": f"{BUCKET}/{name}", "Accept": "text/csv"},
         "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.c5.xlarge"},
     }
 
 
 def test_the_transform_job_predicts_what_keras_does(deployed, theirs):
     np.testing.assert_allclose(deployed.probabilities, theirs, rtol=0, atol=TOLERANCE)
+    assert len(deployed.lines) == len(theirs)  # none of them empty
 
 
 def test_nothing_that_was_deployed_is_left(deployed):
@@ -270,6 +283,16 @@ def test_nothing_that_was_deployed_is_left(deployed):
     ):
         with pytest.raises(ClientError, match="Could not find"):
             describe()
+
+
+def test_an_endpoint_that_refuses_a_call_is_deleted_too(account, model_data, pictures, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/mnist.npz", **pictures | {"x_test": pictures["x_test"][:, :27]})
+    monkeypatch.chdir(tmp_path)
+    own = Examples(account)
+    with pytest.raises(ClientError, match="ModelError"):
+        own.run("deploy_v3.py", MODEL_DATA=model_data)
+    assert own.request("DeleteEndpoint") == {"EndpointName": own.request("CreateEndpoint")["EndpointName"]}
 
 
 def test_the_model_is_registered_with_its_metrics(examples, registered, trained, model_data, ecr_image):
