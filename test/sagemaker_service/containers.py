@@ -43,19 +43,16 @@ class Container:
         )
         # 126 and 127: there is no such program in the image, which is a matter of the job.
         if run.returncode not in (0, 126, 127):
+            self.remove()
             raise RuntimeError(f"docker run: {run.stderr.strip()}")
 
     @property
-    def exit_code(self):
-        return self._inspect()["State"]["ExitCode"]
-
-    @property
-    def address(self):
+    def host_port(self):
         """Of its port on this machine; None once it has ended."""
-        published = self._inspect()["NetworkSettings"]["Ports"].get(f"{self.port}/tcp")
-        return f"http://127.0.0.1:{published[0]['HostPort']}" if published else None
+        published = self.inspect()["NetworkSettings"]["Ports"].get(f"{self.port}/tcp")
+        return int(published[0]["HostPort"]) if published else None
 
-    def _inspect(self):
+    def inspect(self):
         return json.loads(docker("inspect", self.name))[0]
 
     def log(self):
@@ -71,8 +68,11 @@ class Container:
             done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
         except subprocess.TimeoutExpired:
             return None
-        # Removed meanwhile, as at the end of an account.
-        return int(done.stdout) if done.returncode == 0 else 137
+        if done.returncode == 0:
+            return int(done.stdout)
+        if docker("ps", "-aq", "--filter", f"name=^/?{self.name}$"):
+            raise RuntimeError(f"docker wait: {done.stderr.strip()}")
+        return 137  # removed meanwhile, as at the end of an account
 
     def stop(self, grace_seconds):
         """SIGTERM, and SIGKILL after the grace."""

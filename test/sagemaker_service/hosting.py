@@ -1,9 +1,8 @@
 """Models, endpoints and their invocation: `IMAGE serve` over the unpacked model archive."""
 
+import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 import uuid
 
 from . import archives
@@ -28,20 +27,21 @@ class Server:
         if containers[0].get("Mode") == "MultiModel":
             raise NotImplementedError("endpoints of several models are not played")
         folder = fetch_model(account, containers[0])
-        self._container = Container(
+        self.container = Container(
             account.image, ["serve"], owner=account.owner, mounts=[f"{folder}:/opt/ml/model:ro"], port=PORT,
             environment=containers[0].get("Environment", {}) | (environment or {}),
         )
-        self.address = None
+        self.host_port = None
         self.exit_code = None
+        self.environment = {}  # Docker's account of it, at the end
         self._final_log = ""
 
     def wait_until_healthy(self, seconds=START_SECONDS):
         """Whether /ping answered 200 in time; a container that ended never will."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self.address = self._container.address
-            if self.address is None:
+            self.host_port = self.container.host_port
+            if self.host_port is None:
                 return False
             if self.ask("/ping", timeout=PING_SECONDS)[0] == 200:
                 return True
@@ -49,24 +49,27 @@ class Server:
         return False
 
     def ask(self, path, body=None, headers=None, timeout=INVOCATION_SECONDS):
-        """Status, header and body of the answer; status 0 where there is none."""
-        request = urllib.request.Request(self.address + path, body, headers or {})
+        """Status, header and body of the answer; status 0 where there is none. POST where there is a body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.host_port, timeout=timeout)
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as response:
-                return response.status, response.headers, response.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read()
-        except OSError as error:
+            connection.request("GET" if body is None else "POST", path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        except (OSError, http.client.HTTPException) as error:
             return 0, {}, str(error).encode()
+        finally:
+            connection.close()
 
     @property
     def log(self):
-        return self._final_log or self._container.log()
+        return self._final_log or self.container.log()
 
     def stop(self):
-        self._container.stop(GRACE_SECONDS)
-        self._final_log, self.exit_code = self._container.log(), self._container.exit_code
-        self._container.remove()
+        self.container.stop(GRACE_SECONDS)
+        self._final_log, found = self.container.log(), self.container.inspect()
+        self.exit_code = found["State"]["ExitCode"]
+        self.environment = dict(entry.split("=", 1) for entry in found["Config"]["Env"])
+        self.container.remove()
 
 
 def fetch_model(account, container):
@@ -93,30 +96,30 @@ class Endpoint:
         self.server = None
 
     def start(self):
-        """Serves what `config` says; the server of an earlier configuration leaves once the new one is healthy."""
-        earlier = self.server
-        variant = self._variant
+        """Serves what `config` says."""
+        self.server, healthy = self._serve(self.config)
+        self.status = "InService" if healthy else "Failed"
+
+    def update(self, config):
+        """Serves as before until a server of the new configuration is healthy, and on where none gets so."""
+        server, healthy = self._serve(config)
+        leaving = self.server if healthy else server
+        if healthy:
+            self.config, self.server = config, server
+        self.status = "InService"
+        leaving.stop()
+
+    def _serve(self, config):
+        """A server, and whether it is healthy."""
+        variant = _variant(config)
         server = Server(self._account, self._account.hosting.containers(variant["ModelName"]))
         healthy = server.wait_until_healthy(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_SECONDS))
         self.modified = now()
-        self.server = server
-        if healthy:
-            self.status = "InService"
-        else:
-            self.failure_reason = (
-                f"The primary container for production variant {variant['VariantName']} did not pass the ping health "
-                "check. Please check CloudWatch logs for this endpoint."
-            )
-            self.status = "Failed"
-        if earlier:
-            earlier.stop()
-
-    @property
-    def _variant(self):
-        variants = self.config["ProductionVariants"]
-        if len(variants) != 1:
-            raise NotImplementedError("several variants are not played")
-        return variants[0]
+        self.failure_reason = None if healthy else (
+            f"The primary container for production variant {variant['VariantName']} did not pass the ping health "
+            "check. Please check CloudWatch logs for this endpoint."
+        )
+        return server, healthy
 
     def stop(self):
         self.status = "Deleting"
@@ -136,12 +139,13 @@ class Endpoint:
         return self.server.exit_code if self.server else None
 
     def invoke(self, headers, body):
-        variant = self._variant["VariantName"]
+        variant = _variant(self.config)["VariantName"]
         status, answered, content = self.server.ask("/invocations", body, headers)
         if not 200 <= status < 300:
             text = content.decode("utf-8", "replace")[:ORIGINAL_MESSAGE_CHARACTERS]
+            side = "client" if 400 <= status < 500 else "server"
             raise Refusal(
-                f'Received client error ({status}) from {variant} with message "{text}".', "ModelError", 424,
+                f'Received {side} error ({status}) from {variant} with message "{text}".', "ModelError", 424,
                 OriginalStatusCode=status, OriginalMessage=text,
             )
         return {
@@ -152,6 +156,8 @@ class Endpoint:
         }
 
     def description(self):
+        variant = _variant(self.config)
+        instances = variant.get("InitialInstanceCount", 1)
         return {
             "EndpointName": self.name,
             "EndpointArn": self.arn,
@@ -161,11 +167,18 @@ class Endpoint:
             "CreationTime": self.created,
             "LastModifiedTime": self.modified,
             "ProductionVariants": [{
-                "VariantName": self._variant["VariantName"],
-                "CurrentInstanceCount": self._variant.get("InitialInstanceCount", 1),
-                "DesiredInstanceCount": self._variant.get("InitialInstanceCount", 1),
+                "VariantName": variant["VariantName"],
+                "CurrentInstanceCount": instances,
+                "DesiredInstanceCount": instances,
             }],
         }
+
+
+def _variant(config):
+    variants = config["ProductionVariants"]
+    if len(variants) != 1:
+        raise NotImplementedError("several variants are not played")
+    return variants[0]
 
 
 class Hosting:
@@ -194,23 +207,26 @@ class Hosting:
             raise Refusal(f'Cannot create already existing endpoint "{self.endpoints[name].arn}".')
         endpoint = Endpoint(name, self._config(request), self._account)
         self.endpoints[name] = endpoint
-        self._start(endpoint)
+        if self._account.run:
+            self._account.in_background(endpoint.start, endpoint)
+        else:
+            endpoint.status = "InService"
         return {"EndpointArn": endpoint.arn}
 
     def update_endpoint(self, request):
         endpoint = self.endpoint(request["EndpointName"])
         if endpoint.status != "InService":
             raise Refusal(f'Cannot update in-progress endpoint "{endpoint.arn}".')
-        endpoint.config, endpoint.status = self._config(request), "Updating"
-        self._start(endpoint)
+        config = self._config(request)
+        if self._account.run:
+            endpoint.status = "Updating"
+            self._account.in_background(lambda: endpoint.update(config), endpoint)
+        else:
+            endpoint.config = config
         return {"EndpointArn": endpoint.arn}
 
     def describe_endpoint(self, request):
         return self.endpoint(request["EndpointName"]).description()
-
-    def list_endpoints(self, request):
-        wanted = request.get("NameContains", "")
-        return {"Endpoints": [item.description() for item in self.endpoints.values() if wanted in item.name]}
 
     def delete_endpoint(self, request):
         endpoint = self.endpoint(request["EndpointName"])
@@ -219,7 +235,7 @@ class Hosting:
         self.deleted[endpoint.name] = self.endpoints.pop(endpoint.name)
 
     def invoke_endpoint(self, name, headers, body):
-        if name not in self.endpoints or self.endpoints[name].status != "InService":
+        if name not in self.endpoints or self.endpoints[name].status not in ("InService", "Updating"):
             raise Refusal(f"Endpoint {name} of account {self._account.number} not found.", "ValidationError")
         return self.endpoints[name].invoke(headers, body)
 
@@ -233,12 +249,6 @@ class Hosting:
         for variant in config["ProductionVariants"]:
             self.containers(variant["ModelName"])
         return config
-
-    def _start(self, endpoint):
-        if self._account.run:
-            self._account.in_background(endpoint.start, endpoint)
-        else:
-            endpoint.status = "InService"
 
 
 def execution_parameters(server):

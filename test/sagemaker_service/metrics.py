@@ -1,6 +1,15 @@
 """Metric definitions and the log that they are applied to."""
 
+import math
 import re
+
+
+def groups(regex):
+    """How many the expression has; None where it is none."""
+    try:
+        return re.compile(regex).groups
+    except re.error:
+        return None
 
 
 def escape(log):
@@ -28,7 +37,9 @@ def collect(definitions, log):
 
 
 def _number(text):
+    """None for what the service drops: texts, and values that are not finite."""
     try:
-        return float(text)
+        value = float(text)
     except (TypeError, ValueError):
         return None
+    return value if math.isfinite(value) else None

@@ -48,9 +48,6 @@ class Records:
     def describe_model(self, request):
         return self.get("Model", request["ModelName"])
 
-    def list_models(self, request):
-        return {"Models": _named(self.all("Model"), "ModelName", request)}
-
     def delete_model(self, request):
         self.remove("Model", request["ModelName"])
 
@@ -62,9 +59,6 @@ class Records:
 
     def describe_endpoint_config(self, request):
         return self.get("EndpointConfig", request["EndpointConfigName"])
-
-    def list_endpoint_configs(self, request):
-        return {"EndpointConfigs": _named(self.all("EndpointConfig"), "EndpointConfigName", request)}
 
     def delete_endpoint_config(self, request):
         self.remove("EndpointConfig", request["EndpointConfigName"])
@@ -105,9 +99,6 @@ class Records:
         self._associations.append((request["TrialName"], request["TrialComponentName"]))
         return {"TrialArn": trial["TrialArn"], "TrialComponentArn": component["TrialComponentArn"]}
 
-    def disassociate_trial_component(self, request):
-        self._associations.remove((request["TrialName"], request["TrialComponentName"]))
-
     def add_trial_component_of(self, job):
         """Each training job has one, which belongs to the trial that the job's ExperimentConfig names."""
         name = f"{job.name}-aws-training-job"
@@ -135,11 +126,3 @@ class Records:
     def list_tags(self, request):
         tags = self._tags.get(request["ResourceArn"], {})
         return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
-
-    def delete_tags(self, request):
-        for key in request["TagKeys"]:
-            self._tags.get(request["ResourceArn"], {}).pop(key, None)
-
-
-def _named(items, key, request):
-    return [item for item in items if request.get("NameContains", "") in item[key]]

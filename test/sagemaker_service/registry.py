@@ -22,9 +22,6 @@ class Registry:
                   if request.get("NameContains", "") in item["ModelPackageGroupName"]]
         return {"ModelPackageGroupSummaryList": groups}
 
-    def delete_model_package_group(self, request):
-        self._account.records.remove("ModelPackageGroup", request["ModelPackageGroupName"])
-
     def create_model_package(self, request):
         group = request.get("ModelPackageGroupName")
         name, fields = request.get("ModelPackageName"), {}
@@ -52,14 +49,6 @@ class Registry:
 
     def describe_model_package(self, request):
         return self.package(request["ModelPackageName"])
-
-    def update_model_package(self, request):
-        package = self.package(request["ModelPackageArn"])
-        package |= request | {"LastModifiedTime": now()}
-        return {"ModelPackageArn": package["ModelPackageArn"]}
-
-    def delete_model_package(self, request):
-        del self._packages[self.package(request["ModelPackageName"])["ModelPackageArn"]]
 
     def list_model_packages(self, request):
         group = request.get("ModelPackageGroupName")

@@ -6,6 +6,11 @@ botocore checks types, required and unknown members, and minima. The service als
 import functools
 import re
 
+import botocore.session
+from botocore.validate import validate_parameters
+
+from .refusal import Refusal
+
 # What Python's expressions have no name for, by the nearest that they have, inside of a character class.
 UNICODE_CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "M": "", "Alnum": "A-Za-z0-9"}
 SYMBOLS_AND_PUNCTUATION = r"!-/:-@\[-`{-~\u00a1-\u00bf\u2010-\u27bf"
@@ -17,6 +22,18 @@ def _compile(pattern):
     pattern = re.sub(r"\\p\{(\w+)\}", lambda found: UNICODE_CLASSES.get(found[1], SYMBOLS_AND_PUNCTUATION), pattern)
     pattern = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010ffff")
     return re.compile(re.sub(r"\$(?=\{)", "", pattern))
+
+
+@functools.cache
+def _input_shape(operation):
+    return botocore.session.Session().get_service_model("sagemaker").operation_model(operation).input_shape
+
+
+def check(request, operation):
+    """Raises what boto3 and the service would, of a request that comes by another way."""
+    validate_parameters(request, _input_shape(operation))
+    if found := violations(request, _input_shape(operation)):
+        raise Refusal("; ".join(found))
 
 
 def violations(value, shape, path=""):

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from . import metrics
 from .refusal import Refusal, in_use, not_found
 from .storage import fetch_source, join
 from .training_job import TrainingJob
@@ -35,7 +36,7 @@ class S3TrainingJob(TrainingJob):
                 storage.upload(self.root / "model", join(results, "model"))
             storage.write(join(results, "output.tar.gz"), self.output_archive.read_bytes())
         if "CheckpointConfig" in self.request and self.checkpoints.exists():
-            storage.upload(self.checkpoints, self._checkpoint_uri)
+            storage.mirror(self.checkpoints, self._checkpoint_uri)
         self._account.write_log(LOG_GROUP, f"{self.name}/algo-1-{int(time.time())}", self.log)
 
     @property
@@ -44,7 +45,7 @@ class S3TrainingJob(TrainingJob):
 
     @property
     def _checkpoint_uri(self):
-        return self.request["CheckpointConfig"]["S3Uri"]
+        return join(self.request["CheckpointConfig"]["S3Uri"], "")
 
     @property
     def _compressed(self):
@@ -102,9 +103,12 @@ class Training:
         if name in self.jobs:
             raise in_use(f"Training job names must be unique within an AWS account: {name} is there.")
         if request.get("EnableManagedSpotTraining"):
-            stopping = request["StoppingCondition"]
+            stopping = request.get("StoppingCondition", {})
             if stopping.get("MaxWaitTimeInSeconds", 0) < stopping.get("MaxRuntimeInSeconds", 86400):
                 raise Refusal("MaxWaitTimeInSeconds must be at least MaxRuntimeInSeconds for managed spot training.")
+        for definition in request["AlgorithmSpecification"].get("MetricDefinitions", []):
+            if metrics.groups(definition["Regex"]) != 1:
+                raise Refusal(f"The expression of metric {definition['Name']} has not exactly one group.")
         job = self.jobs[name] = S3TrainingJob(request, self._account)
         self._account.records.add_trial_component_of(job)
         if self._account.run:
@@ -126,10 +130,6 @@ class Training:
         if job.ended:
             raise Refusal(f"The request was rejected because the training job is in status {job.status}.")
         threading.Thread(target=job.stop).start()
-
-    def list_training_jobs(self, request):
-        wanted = request.get("NameContains", "")
-        return {"TrainingJobSummaries": [job.summary() for job in self.jobs.values() if wanted in job.name]}
 
     def cancel_all(self):
         for job in self.jobs.values():

@@ -5,12 +5,13 @@ import json
 import shutil
 import threading
 
-from . import archives, metrics
+from . import archives, metrics, shapes
 from .containers import Container
 
 REGION = "eu-west-1"
 ACCOUNT_ID = "123456789012"
 GRACE_SECONDS = 120
+MOST_SECONDS = 86400  # of a job whose request sets no limit
 FAILURE_REASON_CHARACTERS = 1024
 
 
@@ -44,9 +45,11 @@ class TrainingJob:
         self._container = None
         self._final_log = ""
         self._stop_reason = None
-        self._lock = threading.Lock()
-        self._enter("InProgress", "Starting")
+        self._lock = threading.RLock()
+        self.status = "InProgress"
+        shapes.check(request, "CreateTrainingJob")
         self._refuse_what_is_not_played()
+        self._enter("InProgress", "Starting")
 
     def run(self):
         self._enter("InProgress", "Downloading")
@@ -79,9 +82,9 @@ class TrainingJob:
         """Brings the results to where the caller looks for them, before the status says that they are there."""
 
     def stop(self, reason="Stopped"):
-        """SIGTERM, then SIGKILL after 120 s; returns when the container has ended."""
+        """SIGTERM, then SIGKILL after 120 s; returns when the container has ended. Nothing where it had."""
         with self._lock:
-            if self.ended:
+            if self.ended or self.exit_code is not None:
                 return
             self._stop_reason = self._stop_reason or reason
             self._enter("Stopping", "Stopping")
@@ -120,7 +123,9 @@ class TrainingJob:
         return metrics.matches(regex, self.log, every)
 
     def _refuse_what_is_not_played(self):
-        resources = self.request["ResourceConfig"]
+        resources = self.request.get("ResourceConfig", {})
+        if resources.get("KeepAlivePeriodInSeconds"):
+            raise NotImplementedError("warm pools are not played")
         if resources.get("InstanceCount", 1) != 1 or resources.get("InstanceGroups"):
             raise NotImplementedError("several hosts are not played")
         for channel in self.request.get("InputDataConfig", []):
@@ -143,6 +148,9 @@ class TrainingJob:
         # Of the service's own, with names alone known: no program should read them.
         for name in ("init-config", "metric-definition-regex"):
             self._configure(name, {})
+        for key, name in (("DebugHookConfig", "debughookconfig"), ("ProfilerConfig", "profilerconfig")):
+            if key in self.request:
+                self._configure(name, self.request[key])
         if "CheckpointConfig" in self.request:
             self._configure("checkpointconfig", {"LocalPath": self.checkpoint_path})
             self.checkpoints.mkdir(exist_ok=True)
@@ -171,7 +179,8 @@ class TrainingJob:
         return settings | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
 
     def _resources(self):
-        kind, group, hosts = self.request["ResourceConfig"].get("InstanceType"), "homogeneousCluster", ["algo-1"]
+        kind = self.request.get("ResourceConfig", {}).get("InstanceType")
+        group, hosts = "homogeneousCluster", ["algo-1"]
         return {
             "current_host": "algo-1",
             "current_instance_type": kind,
@@ -219,6 +228,7 @@ class TrainingJob:
         return {
             "TRAINING_JOB_NAME": self.name,
             "TRAINING_JOB_ARN": self.arn,
+            "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
             "AWS_REGION": self._region,
             "SAGEMAKER_METRICS_DIRECTORY": "/opt/ml/output/metrics/sagemaker",
         } | self.request.get("Environment", {})
@@ -232,11 +242,15 @@ class TrainingJob:
                 self._image, arguments, owner=self._owner, entrypoint=entrypoint, environment=self._environment(),
                 mounts=self._mounts(), network="none" if self.request.get("EnableNetworkIsolation") else "bridge",
             )
+        self.times["TrainingStartTime"] = now()
         try:
-            self.exit_code = self._container.wait(self.request["StoppingCondition"].get("MaxRuntimeInSeconds"))
-            if self.exit_code is None:
+            limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", MOST_SECONDS)
+            code = self._container.wait(limit)
+            if code is None:
                 self.stop("MaxRuntimeExceeded")
-                self.exit_code = self._container.wait()
+                code = self._container.wait()
+            with self._lock:
+                self.exit_code = code
             self._final_log = metrics.escape(self._container.log())
         finally:
             self._container.remove()
@@ -253,8 +267,11 @@ class TrainingJob:
         return f"AlgorithmError: {text}"[:FAILURE_REASON_CHARACTERS - len(ending)] + ending
 
     def _enter(self, status, secondary):
-        self.status, self.secondary_status = status, secondary
-        self.transitions.append({"Status": secondary, "StartTime": now(), "StatusMessage": secondary})
+        with self._lock:
+            if self.status == "Stopping" and status == "InProgress":
+                return
+            self.status, self.secondary_status = status, secondary
+            self.transitions.append({"Status": secondary, "StartTime": now(), "StatusMessage": secondary})
 
     def _end(self, status, secondary, failure_reason=None):
         self.deliver()

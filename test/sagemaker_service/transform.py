@@ -2,7 +2,7 @@
 
 import concurrent.futures
 import gzip
-import threading
+import re
 
 from .hosting import Server, execution_parameters
 from .refusal import in_use, not_found
@@ -12,6 +12,7 @@ from .training_job import arn, now
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 MEGABYTE = 1 << 20
 MOST_CONCURRENT_MEGABYTES = 100
+INVOCATION_SECONDS = 600
 STRATEGIES = {"SINGLE_RECORD": "SingleRecord", "MULTI_RECORD": "MultiRecord"}  # as the container and as requests say it
 
 
@@ -20,7 +21,7 @@ def records(content, split_type):
     if split_type == "None":
         return [content]
     if split_type == "Line":
-        return content.splitlines(keepends=True)
+        return re.findall(rb"[^\n]*\n|[^\n]+", content)
     raise NotImplementedError(f"SplitType {split_type} is not played")
 
 
@@ -49,8 +50,7 @@ class TransformJob:
         self.arn = arn("transform-job", self.name, account.region)
         self.status, self.failure_reason = "InProgress", None
         self.times = {"CreationTime": now()}
-        self.log = ""
-        self._stopping = False
+        self.server = None
         if request.get("DataProcessing"):
             raise NotImplementedError("DataProcessing is not played")
 
@@ -58,14 +58,9 @@ class TransformJob:
     def ended(self):
         return self.status in ("Completed", "Failed", "Stopped")
 
-    def stop(self):
-        self._stopping = True
-        if not self.ended:
-            self.status = "Stopping"
-
     def run(self):
         self.times["TransformStartTime"] = now()
-        server = Server(
+        server = self.server = Server(
             self._account, self._account.hosting.containers(self.request["ModelName"]), self._environment()
         )
         try:
@@ -73,12 +68,13 @@ class TransformJob:
                 self._transform(server)
             else:
                 self.failure_reason = "AlgorithmError: the model's container did not pass the ping health check."
+        except FileNotFoundError as error:
+            self.failure_reason = f"ClientError: {error}"
         finally:
             server.stop()
-            self.log = server.log
-            self._account.write_log(LOG_GROUP, f"{self.name}/i-1", self.log)
+            self._account.write_log(LOG_GROUP, f"{self.name}/i-1", server.log)
         self.times["TransformEndTime"] = now()
-        self.status = "Stopped" if self._stopping else "Failed" if self.failure_reason else "Completed"
+        self.status = "Failed" if self.failure_reason else "Completed"
 
     def _environment(self):
         """SAGEMAKER_BATCH always, the others where the caller set them."""
@@ -105,8 +101,7 @@ class TransformJob:
             self.failure_reason = f"ClientError: No S3 objects found under {source['S3Uri']}"
         with concurrent.futures.ThreadPoolExecutor(max(1, concurrent_requests)) as pool:
             for key, relative in found:
-                if not self._stopping:
-                    self._transform_object(server, pool, key, relative, strategy, limit * MEGABYTE or float("inf"))
+                self._transform_object(server, pool, key, relative, strategy, limit * MEGABYTE or float("inf"))
 
     def _transform_object(self, server, pool, key, relative, strategy, limit):
         inputs, output = self.request["TransformInput"], self.request["TransformOutput"]
@@ -120,7 +115,8 @@ class TransformJob:
         except ValueError as error:
             self.failure_reason = f"ClientError: {relative}: {error}"
             return
-        answers = list(pool.map(lambda body: server.ask("/invocations", body, headers), bodies))
+        seconds = self.request.get("ModelClientConfig", {}).get("InvocationsTimeoutInSeconds", INVOCATION_SECONDS)
+        answers = list(pool.map(lambda body: server.ask("/invocations", body, headers, seconds), bodies))
         if bad := [answer for status, _, answer in answers if status != 200]:
             self.failure_reason = f"AlgorithmError: {relative}: {bad[0].decode('utf-8', 'replace')}"[:1024]
             return
@@ -159,6 +155,3 @@ class Transform:
 
     def describe_transform_job(self, request):
         return self.job(request["TransformJobName"]).description()
-
-    def stop_transform_job(self, request):
-        threading.Thread(target=self.job(request["TransformJobName"]).stop).start()

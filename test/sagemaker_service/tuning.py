@@ -61,12 +61,17 @@ class TuningJob:
         with concurrent.futures.ThreadPoolExecutor(limits["MaxParallelTrainingJobs"]) as pool:
             list(pool.map(self._try, range(limits["MaxNumberOfTrainingJobs"])))
         succeeded = any(job.status == "Completed" for job, _, _ in self.tried)
-        self.ended_at = now()
-        self.status = "Stopped" if self._stopping else "Completed" if succeeded else "Failed"
+        with self._lock:
+            self.ended_at = now()
+            self.status = "Stopped" if self._stopping else "Completed" if succeeded else "Failed"
 
     def stop(self):
         with self._lock:
+            if self.ended_at:
+                raise Refusal(f"The request was rejected because the tuning job is in status {self.status}.")
             self._stopping, self.status = True, "Stopping"
+
+    def stop_tried(self):
         for job, _, _ in self.tried:
             job.stop()
 
@@ -188,7 +193,9 @@ class Tuning:
         return self._job(request).description()
 
     def stop_hyper_parameter_tuning_job(self, request):
-        threading.Thread(target=self._job(request).stop).start()
+        job = self._job(request)
+        job.stop()
+        threading.Thread(target=job.stop_tried).start()
 
     def list_training_jobs_for_hyper_parameter_tuning_job(self, request):
         found = [item for item in self._job(request).summaries()

@@ -38,22 +38,24 @@ def shell(script):
     return {"ContainerEntrypoint": ["/bin/sh", "-c"], "ContainerArguments": [script]}
 
 
-def table(labels, rows=80, seed=0):
+def table(labels, rows=80, seed=0, spread=0.3):
     """CSV of two columns that tell the label `y`; with one label, `y` is a number that they add up to."""
     generator, text = random.Random(seed), io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["a", "b", "y"])
     for row in range(rows):
         kind = row % len(labels)
-        a, b = generator.gauss(kind, 0.3), generator.gauss(-kind, 0.3)
+        a, b = generator.gauss(kind, spread), generator.gauss(-kind, spread)
         writer.writerow([f"{a:.4f}", f"{b:.4f}", labels[kind] if len(labels) > 1 else f"{3 * a + b:.4f}"])
     return text.getvalue().encode()
 
 
 def files(archive):
-    """Names and contents of a .tar.gz, given as bytes."""
+    """Names and contents of a .tar.gz, given as bytes, where that has files and folders only."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as entries:
-        return {entry.name: entries.extractfile(entry).read() for entry in entries if entry.isfile()}
+        members = entries.getmembers()
+        assert all(member.isfile() or member.isdir() for member in members)
+        return {member.name: entries.extractfile(member).read() for member in members if member.isfile()}
 
 
 def hyperparameters_of(model):

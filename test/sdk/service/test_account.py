@@ -2,12 +2,14 @@
 
 import time
 import types
+import uuid
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from platform_jobs import containers_of, shell, table, training_request
 from sagemaker_service import Account
+from sagemaker_service.containers import Container
 
 SDK_CODE = """
 import time
@@ -26,8 +28,10 @@ def test_an_account_that_is_left_by_an_error_ends_its_jobs_at_once(image, tmp_pa
         account.storage.write("s3://bucket/train/table.csv", table(["no", "yes"]))
         sagemaker = boto3.client("sagemaker", region_name="eu-west-1")
         sagemaker.create_training_job(**training_request("long", algorithm=shell("echo here; sleep 60")))
+        deadline = time.monotonic() + 300
         while "here" not in account.training_job("long").log:
-            assert not account.training_job("long").ended
+            assert time.monotonic() < deadline and not account.training_job("long").ended
+            time.sleep(0.3)
         assert containers_of(account)
         leaving = time.monotonic()
         raise KeyError("of the test")
@@ -52,6 +56,19 @@ def test_a_fault_of_the_harness_is_told_at_the_end(tmp_path):
         boto3.client("sagemaker", region_name="eu-west-1").create_training_job(**training_request("fails"))
         account.wait_for(account.training_job("fails"))
         assert account.training_job("fails").status == "Failed"
+
+
+def test_a_container_that_cannot_start_is_not_left(image):
+    owner = types.SimpleNamespace(owner=uuid.uuid4().hex)
+    with pytest.raises(RuntimeError, match="no-such-network"):
+        Container(image, [], owner=owner.owner, network="no-such-network")
+    assert not containers_of(owner)
+
+
+def test_a_container_that_was_removed_counts_as_killed(image):
+    container = Container(image, ["-c", "sleep 60"], owner=uuid.uuid4().hex, entrypoint=["/bin/sh"])
+    container.remove()
+    assert container.wait() == 137
 
 
 def test_operations_that_are_not_played_are_told(tmp_path):

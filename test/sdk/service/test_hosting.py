@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from platform_jobs import IMAGE_IN_ECR, ROLE, table, training_request
+from sagemaker_service.transform import records
 
 ARCHIVE = "s3://bucket/results/of-the-model/output/model.tar.gz"
 
@@ -55,6 +56,16 @@ def test_an_invocation_passes_types_and_body(runtime, endpoint):
     assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("application/jsonlines", "AllTraffic")
     rows = [json.loads(line)["predictions"] for line in answer["Body"].read().splitlines()]
     assert [int(np.argmax(row)) for row in rows] == [0, 1]
+
+
+def test_nothing_is_added_to_an_invocation_without_types(runtime, endpoint):
+    answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=b"[[0.1, 0.2]]")
+    assert len(json.loads(answer["Body"].read())["predictions"]) == 1
+
+
+def test_an_endpoint_cannot_write_to_its_model(account, endpoint):
+    (mount,) = account.endpoint(endpoint).server.container.inspect()["Mounts"]
+    assert (mount["Destination"], mount["RW"]) == ("/opt/ml/model", False)
 
 
 def test_an_invocation_with_all_headers_that_boto3_can_send(runtime, endpoint):
@@ -112,6 +123,21 @@ def test_an_update_answers_by_the_new_model(account, sagemaker, runtime, model):
     assert answer["ContentType"] == "text/csv" and answer["InvokedProductionVariant"] == "v2"
 
 
+def test_an_update_that_is_unhealthy_leaves_what_there_was(account, sagemaker, runtime, model):
+    deploy(account, sagemaker, model, "kept")
+    empty = create_model(sagemaker, "no-model-2", ARCHIVE.replace("model.tar.gz", "output.tar.gz"))
+    sagemaker.create_endpoint_config(EndpointConfigName="kept-2", ProductionVariants=[variant(empty, "v2")])
+    sagemaker.update_endpoint(EndpointName="kept", EndpointConfigName="kept-2")
+    ask = {"EndpointName": "kept", "Body": b"1,2", "ContentType": "text/csv"}
+    assert sagemaker.describe_endpoint(EndpointName="kept")["EndpointStatus"] == "Updating"
+    assert runtime.invoke_endpoint(**ask)["InvokedProductionVariant"] == "AllTraffic"
+    account.wait_for(account.endpoint("kept"))
+    described = sagemaker.describe_endpoint(EndpointName="kept")
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "kept")
+    assert "ping health check" in described["FailureReason"]
+    assert runtime.invoke_endpoint(**ask)["InvokedProductionVariant"] == "AllTraffic"
+
+
 @pytest.mark.parametrize("written", ["true", "True"])
 def test_an_empty_object_of_a_batch_job_gets_an_empty_answer(account, sagemaker, model, written):
     """True, as the local modes write it, too."""
@@ -163,6 +189,31 @@ def test_a_batch_job_writes_a_line_for_each_line(
         expected = answer["Body"].read().splitlines()
         assert len(expected) == len(lines) and written.endswith(b"\n")
         assert [line for line in written.splitlines() if line] == expected
+
+
+@pytest.mark.parametrize("settings, variables", [
+    ({}, {}),
+    (
+        {"BatchStrategy": "SingleRecord", "MaxConcurrentTransforms": 2, "MaxPayloadInMB": 3},
+        {"SAGEMAKER_BATCH_STRATEGY": "SINGLE_RECORD", "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "2",
+         "SAGEMAKER_MAX_PAYLOAD_IN_MB": "3"},
+    ),
+], ids=["alone", "settings"])
+def test_a_batch_jobs_container_is_told_so(account, sagemaker, model, rows, settings, variables):
+    name = f"variables-{len(settings)}"
+    transform(account, sagemaker, model, name, "s3://bucket/batch", **settings)
+    environment = account.transform_job(name).server.environment
+    told = {key: value for key, value in environment.items() if key.startswith("SAGEMAKER_")}
+    assert told == variables | {"SAGEMAKER_BATCH": "true"}
+
+
+def test_lines_end_at_line_feeds_alone():
+    assert records(b"a\rb\r\nc\x0bd\n\ne", "Line") == [b"a\rb\r\n", b"c\x0bd\n", b"\n", b"e"]
+
+
+def test_a_batch_job_over_a_bucket_that_is_not_there_fails(account, sagemaker, model):
+    described = transform(account, sagemaker, model, "nowhere", "s3://nowhere/rows")
+    assert described["FailureReason"] == "ClientError: NoSuchBucket: s3://nowhere/rows"
 
 
 def test_an_empty_object_becomes_an_empty_object(account, sagemaker, model):

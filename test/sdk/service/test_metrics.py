@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 import subprocess
 
 import pytest
-from platform_jobs import table, training_request
+from platform_jobs import channel, table, training_request
 from sagemaker_service import TrainingJob
+from sagemaker_service.metrics import matches
 
 SEED_REGEXES = {
     "loss": r"loss: ([0-9\.]+)",
@@ -31,9 +33,9 @@ def run(image, folder, task, style="keras"):
     inputs = {}
     for seed, name in enumerate(["training", "validation", "test"]):
         inputs[name] = folder / f"{name}.csv"
-        inputs[name].write_bytes(table(LABELS[task], rows=60, seed=seed))
+        inputs[name].write_bytes(table(LABELS[task], rows=60 + seed, seed=seed, spread=0.8))
     hyperparameters = {"epochs": "4", "metric_style": style, "eval_metrics": FURTHER[task], "validation_split": "0"}
-    channels = [{"ChannelName": name, "DataSource": {"S3DataSource": {}}} for name in inputs]
+    channels = [channel(name) for name in inputs]
     definitions = describe(image, "--task", task, "--metric_style", style, "--eval_metrics", FURTHER[task])
     request = training_request(
         f"{task}-{style}", channels, hyperparameters, {"MetricDefinitions": definitions},
@@ -48,8 +50,9 @@ def history(job):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4
     columns = {name: [float(row[name]) for row in rows] for name in rows[0]}
-    losses = columns["loss"] + columns["val_loss"]
-    assert len(set(losses)) == len(losses), "values that are equal would not tell training from validation"
+    for name in columns:
+        if twin := columns.get(f"val_{name}"):
+            assert not set(columns[name]) & set(twin), f"{name}: equal values would not tell training from validation"
     return columns
 
 
@@ -88,6 +91,20 @@ def test_describes_definitions_find_each_epochs_value_and_then_the_final_one(ima
         assert values == rounded([*epochs, final[DATASETS[dataset]][metric]], PLACES[style]), name
     if not every:
         assert {name: values[-1] for name, values in found.items()} == dict(job.metrics)
+
+
+@pytest.mark.parametrize("style", PLACES)
+@pytest.mark.parametrize("task", LABELS)
+def test_describes_expressions_keep_to_what_any_engine_knows(image, task, style):
+    definitions = describe(image, "--task", task, "--metric_style", style, "--eval_metrics", FURTHER[task])
+    for regex in (definition["Regex"] for definition in definitions):
+        assert re.compile(regex).groups == 1
+        assert not re.search(r"\(\?(<|P|[aiLmsux-])", regex), f"look-behind, named group or flag: {regex}"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "high"])
+def test_values_that_are_no_finite_numbers_are_dropped(text):
+    assert matches(r"loss: (\S+)", f"loss: {text}\nloss: 0.5\n") == [0.5]
 
 
 def test_every_match_is_more_than_the_first_one(image, tmp_path):

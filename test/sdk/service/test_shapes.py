@@ -7,7 +7,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from platform_jobs import training_request
-from sagemaker_service import Account
+from sagemaker_service import Account, TrainingJob
+from sagemaker_service.refusal import Refusal
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +67,33 @@ def test_unknown_keys_wrong_types_and_minima_are_refused_by_botocore(sagemaker, 
     (["TrainingJobName"], "a" * 63),
     (["Environment"], {"TEXT": "of two\nlines, with $ and \u00e9"}),
     (["Tags"], [{"Key": "team", "Value": "\u00e9quipe 1+1=2 @home"}]),
-    (["AlgorithmSpecification", "MetricDefinitions"], [{"Name": "m", "Regex": "x" * 500}] * 40),
+    (["AlgorithmSpecification", "MetricDefinitions"], [{"Name": "m", "Regex": f"({'x' * 498})"}] * 40),
 ])
 def test_values_at_the_limits_pass(sagemaker, path, value):
     sagemaker.create_training_job(**changed(path, value))
+
+
+@pytest.mark.parametrize("regex", ["loss: [0-9.]+", "(loss): ([0-9.]+)", "loss: ("])
+def test_a_metrics_expression_has_one_group(sagemaker, regex):
+    with pytest.raises(ClientError, match="one group"):
+        sagemaker.create_training_job(
+            **changed(["AlgorithmSpecification", "MetricDefinitions"], [{"Name": "m", "Regex": regex}])
+        )
+
+
+def test_a_job_without_an_account_is_held_against_the_model_as_well(tmp_path):
+    with pytest.raises(ParamValidationError):
+        TrainingJob(changed(["HyperParameters"], {"epochs": 5}), "none", {}, tmp_path)
+    with pytest.raises(Refusal, match="regular expression pattern"):
+        TrainingJob(changed(["TrainingJobName"], "under_score"), "none", {}, tmp_path)
+
+
+def test_members_that_the_service_does_not_ask_for_may_be_left_out(sagemaker):
+    request = training_request("few-members", EnableManagedSpotTraining=True)
+    del request["StoppingCondition"], request["ResourceConfig"], request["InputDataConfig"]
+    with pytest.raises(ClientError, match="MaxWaitTimeInSeconds"):
+        sagemaker.create_training_job(**request)
+    sagemaker.create_training_job(**request | {"EnableManagedSpotTraining": False})
 
 
 @pytest.mark.parametrize("settings", [
@@ -94,3 +118,8 @@ def test_pipe_mode_is_refused_loudly(sagemaker):
     del request["InputDataConfig"][0]["InputMode"]
     with pytest.raises(NotImplementedError, match="Pipe"):
         sagemaker.create_training_job(**request)
+
+
+def test_warm_pools_are_refused_loudly(sagemaker):
+    with pytest.raises(NotImplementedError, match="warm pools"):
+        sagemaker.create_training_job(**changed(["ResourceConfig", "KeepAlivePeriodInSeconds"], 600))

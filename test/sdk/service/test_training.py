@@ -84,13 +84,41 @@ def test_stop_ends_a_job_in_mid_epoch_with_a_model(account, sagemaker):
     sagemaker.stop_training_job(TrainingJobName="stopped")
     beginning = time.monotonic()
     account.wait_for(started)
-    assert time.monotonic() - beginning < 10
+    assert time.monotonic() - beginning < 60  # half of the grace
     described = sagemaker.describe_training_job(TrainingJobName="stopped")
     assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert started.exit_code == 0 and "FailureReason" not in described
     assert "model.h5" in results(account, started, "model.tar.gz")
     with pytest.raises(ClientError, match="Stopped"):
         sagemaker.stop_training_job(TrainingJobName="stopped")
+
+
+def test_a_job_that_is_stopped_before_its_container_has_none(tmp_path):
+    request = training_request("early")
+    del request["InputDataConfig"]
+    job = TrainingJob(request, "none", {}, tmp_path)
+    job.stop()
+    job.run()
+    assert [step["Status"] for step in job.transitions] == ["Starting", "Stopping", "Stopped"]
+    assert (job.status, job.exit_code) == ("Stopped", None)
+
+
+def test_a_stop_after_the_end_of_the_container_changes_nothing(tmp_path):
+    job = TrainingJob(training_request("late"), "none", {}, tmp_path)
+    job.exit_code = 1
+    job.stop()
+    assert (job.status, len(job.transitions)) == ("InProgress", 1)
+
+
+def test_the_grace_of_a_stop_is_long_enough_to_save_a_model(account, sagemaker):
+    script = "trap 'sleep 15; echo x >/opt/ml/model/late; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    sagemaker.create_training_job(**training_request("late", algorithm=shell(script)))
+    job = account.training_job("late")
+    wait_for_line(job, "ready")
+    sagemaker.stop_training_job(TrainingJobName="late")
+    account.wait_for(job)
+    assert (job.status, job.exit_code) == ("Stopped", 0)
+    assert results(account, job, "model.tar.gz") == {"late": b"x\n"}
 
 
 def test_the_time_limit_stops_a_job_with_a_model(account, train):
@@ -116,6 +144,14 @@ def test_configuration_is_as_the_service_writes_it(train):
     assert "checkpointconfig.json" not in written and "init-config.json" in written
 
 
+def test_hooks_of_a_request_are_configuration(train):
+    hooks = {"DebugHookConfig": {"S3OutputPath": "s3://bucket/debug"}, "ProfilerConfig": {"DisableProfiler": True}}
+    job, _ = train("hooks", algorithm=shell(SHOW_CONFIGURATION), **hooks)
+    written = dict(line.split(" ", 1) for line in job.log.splitlines())
+    assert json.loads(written["debughookconfig.json"]) == hooks["DebugHookConfig"]
+    assert json.loads(written["profilerconfig.json"]) == hooks["ProfilerConfig"]
+
+
 def test_the_folders_are_as_a_real_job_finds_them(train):
     channels = [channel(), channel("validation", mode="FastFile")]
     look = "cd /opt/ml; ls -A model output/data | tr '\\n' ' '; echo; find input/data -type f | sort; "
@@ -134,6 +170,8 @@ def test_variables_are_those_of_a_real_job(train):
     job, described = train("variables", algorithm=shell("env"), Environment=environment)
     assert "TRAINING_JOB_NAME=variables\n" in job.log
     assert f"TRAINING_JOB_ARN={described['TrainingJobArn']}\n" in job.log
+    assert "AWS_EXECUTION_ENV=AWS_ECS_EC2\n" in job.log
+    assert "SAGEMAKER_METRICS_DIRECTORY=/opt/ml/output/metrics/sagemaker\n" in job.log
     assert "AWS_REGION=eu-west-1\n" in job.log and "PRICE=a$b ${HOME}\n" in job.log and "LINES=one\ntwo\n" in job.log
     assert "SM_" not in job.log and "TERM=" not in job.log
 
@@ -189,6 +227,17 @@ def test_a_prefix_without_objects_fails_before_the_container(train):
     assert described["FailureReason"].startswith("ClientError: No S3 objects") and job.exit_code is None
 
 
+@pytest.mark.parametrize("name, uri, kind, says", [
+    ("no-bucket", "s3://nowhere/data", "S3Prefix", "NoSuchBucket"),
+    ("no-manifest", "s3://bucket/no-manifest.json", "ManifestFile", "NoSuchKey"),
+])
+def test_a_bucket_or_object_that_is_not_there_fails_the_job(train, name, uri, kind, says):
+    source = channel(uri=uri)
+    source["DataSource"]["S3DataSource"]["S3DataType"] = kind
+    job, described = train(name, [source])
+    assert described["FailureReason"] == f"ClientError: {says}: {uri}" and job.exit_code is None
+
+
 def test_a_job_without_a_training_channel_says_which_there_are(train):
     _, described = train("no-training-channel", [channel("unknown")])
     assert "training" in described["FailureReason"] and "unknown" in described["FailureReason"]
@@ -242,6 +291,18 @@ def test_checkpoints_go_to_s3_and_come_back(account, train):
     script = "cat /opt/ml/state/epoch /opt/ml/input/config/checkpointconfig.json"
     job, _ = train("goes-on", algorithm=shell(script), CheckpointConfig=config)
     assert job.log == '3\n{"LocalPath": "/opt/ml/state"}'
+
+
+def test_checkpoints_in_s3_are_those_that_the_job_leaves(account, train):
+    config = {"S3Uri": "s3://bucket/ck/train-1"}
+    account.storage.write("s3://bucket/ck/train-10/other", b"10")
+    script = "cd /opt/ml/checkpoints; ls; echo 1 >old"
+    job, _ = train("begins", algorithm=shell(script), CheckpointConfig=config)
+    assert job.log == "", "another job's checkpoints came along"
+    script = "cd /opt/ml/checkpoints; ls; rm old; echo 2 >new; echo 3 >part.sagemaker-ignore"
+    job, _ = train("prunes", algorithm=shell(script), CheckpointConfig=config)
+    assert job.log == "old\n"
+    assert [key for key, _ in account.storage.objects("s3://bucket/ck/")] == ["ck/train-1/new", "ck/train-10/other"]
 
 
 def test_a_spot_job_with_checkpoints_trains(train):

@@ -1,6 +1,7 @@
 """Tuning jobs over the demo's ranges: what each training job is given, and what comes back."""
 
 import random
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -106,13 +107,17 @@ def test_a_stopped_tuning_job_stops_its_jobs(account, sagemaker):
     static = {key: value for key, value in HYPERPARAMETERS.items() if key != "epochs"}
     sagemaker.create_hyper_parameter_tuning_job(**tuning_request("stopped-tuning", ranges, static))
     job = account.tuning.jobs["stopped-tuning"]
+    deadline = time.monotonic() + 300
     while not any("Epoch 1/" in tried.log for tried, _, _ in list(job.tried)):
-        assert job.status == "InProgress"
+        assert time.monotonic() < deadline and job.status == "InProgress"
+        time.sleep(0.3)
     sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stopped-tuning")
     account.wait_for(job)
     described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="stopped-tuning")
     assert described["HyperParameterTuningJobStatus"] == "Stopped"
     assert 1 <= described["TrainingJobStatusCounters"]["Stopped"] <= 2 and len(job.tried) <= 2
+    with pytest.raises(ClientError, match="Stopped"):
+        sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stopped-tuning")
 
 
 def test_an_objective_without_definition_is_refused(sagemaker):
