@@ -14,20 +14,42 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 for folder in (ROOT / "test", ROOT / "test/sdk", ROOT / "examples"):
     sys.path.insert(0, str(folder))
 
+# The caller's own settings lead elsewhere.
+for name in list(os.environ):
+    if name.startswith(("AWS_", "SAGEMAKER_", "MLFLOW_")) or name in ("MLP_IMAGE", "MODEL_DATA"):
+        del os.environ[name]
+
 # The SDKs read these when they are imported. No account stands behind them, and no telemetry is sent.
 _settings = tempfile.NamedTemporaryFile("w", prefix="mlp-sdk-", suffix=".json")
 json.dump({"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}, _settings)
 _settings.flush()
+os.chmod(_settings.name, 0o644)  # some tests are another user's
 os.environ.update(
     AWS_ACCESS_KEY_ID="x",
     AWS_SECRET_ACCESS_KEY="y",
     AWS_DEFAULT_REGION="eu-west-1",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
     SAGEMAKER_SUPPRESS_V2_WARNING="1",
     SAGEMAKER_USER_CONFIG_OVERRIDE=_settings.name,
+    SAGEMAKER_ADMIN_CONFIG_OVERRIDE=_settings.name,
 )
 
 MNIST = pathlib.Path(os.environ.get("MLP_MNIST", ROOT / "../shared/data/mnist/mnist.npz"))
+
+# Notes what a job finds, where it is delivered with the job's output, and then is the image that it was made from.
+PROBE = """#!/bin/sh
+mkdir /opt/ml/output/probe && cd /opt/ml/output/probe
+cp /opt/ml/input/config/* .
+ls -A /opt/ml/model >model
+stat -c %u /opt/ml/model >owner
+ls -A /opt/ml/input/data >channels 2>/dev/null || echo absent >channels
+hostname >hostname
+echo "$TERM" >terminal
+[ -z "$EXIT_CODE" ] || exit "$EXIT_CODE"
+exec {program} "$@"
+"""
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +59,26 @@ def image() -> str:
     if found.returncode != 0:
         pytest.fail(f"There is no image {name}: {found.stderr.strip()}. Make it by 'make image', or set IMAGE.")
     return name
+
+
+@pytest.fixture(scope="session")
+def probe_image(image, tmp_path_factory):
+    """Of both SDKs' local modes: it keeps what it is given."""
+    from local_containers import docker
+
+    entrypoint = json.loads(docker("image", "inspect", "--format", "{{json .Config.Entrypoint}}", image))
+    script = tmp_path_factory.mktemp("probe") / "probe"
+    script.write_text(PROBE.format(program=" ".join(entrypoint)))
+    script.chmod(0o755)
+    name = f"mlp-probe:{os.getpid()}"
+    container = docker("create", image).strip()
+    try:
+        docker("cp", script, f"{container}:/usr/local/bin/probe")
+        docker("commit", "--change", 'ENTRYPOINT ["/usr/local/bin/probe"]', container, name)
+    finally:
+        docker("rm", container)
+    yield name
+    docker("image", "rm", name)
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +121,9 @@ def ecr_image(image):
 
 @pytest.fixture(scope="module")
 def metric_definitions(image) -> list[dict]:
-    command = ["docker", "run", "--rm", image, "describe", "--task", "classification"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["metric_definitions"]
+    from mlp_image import describe
+
+    return describe(image, task="classification")["metric_definitions"]
 
 
 @pytest.fixture(scope="module")

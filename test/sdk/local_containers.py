@@ -1,7 +1,10 @@
 """What Docker knows of the containers that an SDK's local mode made, and the archives that it packed."""
 
+import contextlib
 import json
+import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import tarfile
@@ -21,6 +24,11 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def in_use(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def files(archive: pathlib.Path) -> dict[str, bytes]:
@@ -66,3 +74,18 @@ class Containers:
     def remove(self) -> None:
         for container in self.ids():
             docker("rm", "--force", "--volumes", container)
+
+
+@contextlib.contextmanager
+def containers_below(root: pathlib.Path, image: str):
+    """Leaves nothing behind, and says so where the SDK left a container running."""
+    root.mkdir(parents=True, exist_ok=True)
+    containers = Containers(root)
+    try:
+        yield containers
+        assert containers.running() == []
+    finally:
+        containers.remove()
+        if os.geteuid() != 0:  # the containers wrote as root
+            docker("run", "--rm", "-v", f"{root}:/delete", image, "chmod", "-R", "777", "/delete")
+        shutil.rmtree(root)

@@ -33,8 +33,9 @@ class Examples:
         return types.SimpleNamespace(**variables, printed=printed.getvalue())
 
     def request(self, operation: str) -> dict:
-        """The first of its kind, as boto3 got it."""
-        return copy.deepcopy(self.account.requests_of(operation)[0])
+        """The only one of its kind, as boto3 got it."""
+        (request,) = self.account.requests_of(operation)
+        return copy.deepcopy(request)
 
     def read(self, uri: str) -> bytes:
         bucket, key = uri.removeprefix("s3://").split("/", 1)

@@ -214,7 +214,7 @@ def test_region_is_taken_from_the_configuration(desk, tmp_path):
         ({"VERSION": "$(reboot)"}, {}, 'VERSION is "$(reboot)", but may have no other characters than'),
         ({"REPOSITORY": "MLP"}, {}, 'REPOSITORY is "MLP", but may have no other characters than'),
         ({"AWS_ACCESS_KEY_ID": None}, {}, "AWS does not know the caller"),
-        ({"IMAGE": "mlp:1"}, {}, 'Docker does not show the image mlp:1: is Docker running, and is the image made (make image)?'),
+        ({"IMAGE": "mlp:1"}, {}, "Docker does not show the image mlp:1: is Docker running, and is the image made"),
         ({"AWS_ACCOUNT": ACCOUNT}, {"platform": "linux/arm64"}, "sagemaker-mlp:dev is for linux/arm64."),
         ({"AWS_ACCOUNT": ACCOUNT}, {"refused": True}, f"{NAME.partition('/')[0]} refused the login."),
     ],

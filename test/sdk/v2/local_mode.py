@@ -2,9 +2,8 @@
 
 import contextlib
 import pathlib
-import shutil
 
-from local_containers import Containers, free_port
+from local_containers import Containers, containers_below, free_port
 from sagemaker.estimator import Estimator
 from sagemaker.local import LocalSession
 from sagemaker.model import Model
@@ -33,11 +32,5 @@ class LocalMode:
 
 @contextlib.contextmanager
 def local_mode(image: str, root: pathlib.Path, **container_config):
-    """Leaves nothing behind, and says so where the SDK left a container running."""
-    mode = LocalMode(image, root, **container_config)
-    try:
-        yield mode
-        assert mode.containers.running() == []
-    finally:
-        mode.containers.remove()
-        shutil.rmtree(root)
+    with containers_below(root, image):
+        yield LocalMode(image, root, **container_config)

@@ -2,17 +2,19 @@
 
 import json
 
+import boto3
 import numpy as np
 import pytest
 from sagemaker import Session
 from sagemaker.estimator import Estimator
+from sagemaker.exceptions import UnexpectedStatusException
 from sagemaker.tensorflow import TensorFlow
 from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner, IntegerParameter
 
 import hyperparameter_table as table
 from sagemaker_service import Account
 from local_containers import file_names, read
-from local_mode import ROLE, LocalMode, local_mode
+from local_mode import ROLE, LocalMode
 
 RESERVED = {
     "model_dir",
@@ -41,12 +43,6 @@ def script(tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/train.py").write_text("raise SystemExit('this image runs no script')\n")
     return tmp_path / "code"
-
-
-@pytest.fixture
-def probe(probe_image, tmp_path):
-    with local_mode(probe_image, tmp_path / "local") as mode:
-        yield mode
 
 
 def framework(mode: LocalMode, output, script, hyperparameters) -> TensorFlow:
@@ -122,44 +118,78 @@ def test_no_number_is_refused_by_its_name(probe, style, script, animals, tmp_pat
     assert file_names(tmp_path / "output/model.tar.gz") == []
 
 
+# None of VALUES is in them.
 RANGES = {
-    "epochs": IntegerParameter(2, 4),
-    "learning_rate": ContinuousParameter(1e-05, 2e-05, "Logarithmic"),
-    "optimizer": CategoricalParameter(["adamw"]),
-    "nesterov": CategoricalParameter([True]),
-    "dense_hidden": CategoricalParameter([[64, 32]]),
-    "weight_decay": CategoricalParameter([None]),
+    "epochs": IntegerParameter(3, 4),
+    "learning_rate": ContinuousParameter(2e-05, 3e-05, "Logarithmic"),
+    "optimizer": CategoricalParameter(["adam"]),
+    "nesterov": CategoricalParameter([False]),
+    "dense_hidden": CategoricalParameter([[48, 24]]),
+    "weight_decay": CategoricalParameter([0.01]),
+    "drop_rate": CategoricalParameter([None]),
 }
+PLAIN = {
+    "optimizer": "adam",
+    "nesterov": "False",
+    "dense_hidden": "[48, 24]",
+    "weight_decay": "0.01",
+    "drop_rate": "None",
+}
+USED = {"optimizer": "adam", "nesterov": False, "dense_hidden": [48, 24], "weight_decay": 0.01, "drop_rate": 0.2}
+
+
+def tune(style, script, animals, hyperparameters, ranges) -> None:
+    """By one job."""
+    session = Session()
+    settings = {
+        "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp:1",
+        "instance_type": "ml.c5.xlarge",
+        "hyperparameters": dict(hyperparameters),
+        "sagemaker_session": session,
+    }
+    if style == "estimator":
+        estimator = Estimator(role=ROLE, instance_count=1, **settings)
+    else:
+        estimator = TensorFlow(**scripted(script), **settings)
+    tuner = HyperparameterTuner(
+        estimator,
+        objective_metric_name="train:loss",
+        objective_type="Minimize",
+        metric_definitions=[{"Name": "train:loss", "Regex": "- loss: ([0-9.]+)"}],
+        hyperparameter_ranges=ranges,
+        max_jobs=1,
+    )
+    tuner.fit({"training": session.upload_data(str(animals), key_prefix="animals")})
+
+
+def only_job(account):
+    [request] = account.requests_of("CreateHyperParameterTuningJob")
+    [summary] = boto3.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=request["HyperParameterTuningJobName"]
+    )["TrainingJobSummaries"]
+    return account.training_job(summary["TrainingJobName"])
 
 
 @pytest.mark.parametrize("style", ["estimator", "framework"])
 def test_a_tuners_values_arrive(image, style, animals, script, tmp_path):
     with Account(image=image, workspace=tmp_path / "account") as account:
-        session = Session()
-        settings = {
-            "image_uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/mlp:1",
-            "instance_type": "ml.c5.xlarge",
-            "hyperparameters": dict(table.VALUES),
-            "sagemaker_session": session,
-        }
-        if style == "estimator":
-            estimator = Estimator(role=ROLE, instance_count=1, **settings)
-        else:
-            estimator = TensorFlow(**scripted(script), **settings)
-        tuner = HyperparameterTuner(
-            estimator,
-            objective_metric_name="train:loss",
-            objective_type="Minimize",
-            metric_definitions=[{"Name": "train:loss", "Regex": "- loss: ([0-9.]+)"}],
-            hyperparameter_ranges=RANGES,
-            max_jobs=1,
-        )
-        tuner.fit({"training": session.upload_data(str(animals), key_prefix="animals")})
-        job = account.training_job(tuner.best_training_job())
+        tune(style, script, animals, table.VALUES, RANGES)
+        job = only_job(account)
     texts = job.request["HyperParameters"]
     written = {name: texts[name] for name in RANGES if type(RANGES[name]) is CategoricalParameter}
-    plain = {"optimizer": "adamw", "nesterov": "True", "dense_hidden": "[64, 32]", "weight_decay": "None"}
-    assert written == (plain if style == "estimator" else {name: f'"{text}"' for name, text in plain.items()})
+    assert written == (PLAIN if style == "estimator" else {name: f'"{text}"' for name, text in PLAIN.items()})
     drawn = {"epochs": int(texts["epochs"]), "learning_rate": float(texts["learning_rate"])}
-    assert 2 <= drawn["epochs"] <= 4 and 1e-05 <= drawn["learning_rate"] <= 2e-05
-    table.check_understood(job.model_archive, **drawn)
+    assert 3 <= drawn["epochs"] <= 4 and 2e-05 <= drawn["learning_rate"] <= 3e-05
+    table.check_understood(job.model_archive, **drawn, **USED)
+
+
+@pytest.mark.parametrize("style", ["estimator", "framework"])
+def test_no_number_is_refused_by_its_name_in_a_tuners_job(image, style, animals, script, tmp_path):
+    case = table.NOT_A_NUMBER
+    values = {case.name: case.value, "target": "animal"}
+    with Account(image=image, workspace=tmp_path / "account") as account:
+        with pytest.raises(UnexpectedStatusException):
+            tune(style, script, animals, values, {"epochs": IntegerParameter(3, 4)})
+        job = only_job(account)
+    assert job.request["HyperParameters"][case.name] == getattr(case, style)
+    assert "UserError" in job.failure_reason and case.name in job.failure_reason

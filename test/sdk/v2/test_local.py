@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import runpy
-import shutil
 import tempfile
 import threading
 import time
@@ -22,7 +21,7 @@ from sagemaker.serializers import CSVSerializer, JSONSerializer, NumpySerializer
 
 import keras_oracle
 from hyperparameter_table import write_table
-from local_containers import NETWORK, Containers, docker, file_names, read
+from local_containers import NETWORK, Containers, docker, file_names, in_use, read
 from local_mode import LocalMode, local_mode
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -34,6 +33,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExc
 
 # An account that owns nothing and may talk to Docker.
 STRANGER = 65534
+LIMIT_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def job(probe_image, digits, tmp_path_factory):
 
 def history(archive):
     names, *rows = csv.reader(io.StringIO(read(archive, "data/history.csv")))
-    return dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+    return dict(zip(names, np.array(rows, dtype=float).T))
 
 
 def test_a_model_archive_holds_one_plain_file(job):
@@ -150,7 +150,8 @@ def test_the_mounts_and_the_network_are_local_modes(job, digits):
     mounts = {mount["Destination"]: mount["Source"] for mount in job.container["Mounts"]}
     assert mounts.pop("/opt/ml/input/data/training") == str(digits)
     assert sorted(mounts) == ["/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/output/data"]
-    assert job.noted("model") == ""  # empty at the start
+    assert (job.noted("model"), job.noted("owner")) == ("", "0")  # empty at the start, and root's
+    assert job.noted("channels") == "training"  # no manifests
     assert list(job.container["NetworkSettings"]["Networks"]) == [NETWORK]  # network isolation is ignored
 
 
@@ -272,10 +273,17 @@ def test_a_channel_that_is_one_file_is_its_folder(local, table, tmp_path):
     assert file_names(tmp_path / "output/model.tar.gz") == ["columns.json", "model.h5"]
 
 
-def test_a_job_without_channels_fails_and_says_so(local, tmp_path):
+def test_a_job_without_channels_fails_and_says_so(probe, tmp_path):
     with pytest.raises(RuntimeError, match="exited with code: 1$"):
-        local.estimator(tmp_path / "output", hyperparameters={"epochs": 1}).fit()
+        probe.estimator(tmp_path / "output", hyperparameters={"epochs": 1}).fit()
     assert "training" in read(tmp_path / "output/output.tar.gz", "failure")
+    assert read(tmp_path / "output/output.tar.gz", "probe/channels") == ""  # the folder is there
+
+
+def test_exit_code_130_is_taken_for_success(probe, tmp_path):
+    """So the image must not end by it when it fails."""
+    probe.estimator(tmp_path / "output", environment={"EXIT_CODE": "130"}).fit()
+    assert probe.containers.newest()["State"]["ExitCode"] == 130
 
 
 def test_a_job_below_dockers_init_and_stopped_early_leaves_its_model(image, table, tmp_path):
@@ -283,13 +291,13 @@ def test_a_job_below_dockers_init_and_stopped_early_leaves_its_model(image, tabl
         estimator = mode.estimator(tmp_path / "output", hyperparameters=ANIMALS | {"epochs": 1_000_000})
         fit = threading.Thread(target=estimator.fit, args=({"training": f"file://{table}"},))
         fit.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LIMIT_SECONDS
         while not (mode.containers.running() and "Epoch 9/" in docker("logs", mode.containers.running()[0])):
             assert fit.is_alive() and time.monotonic() < deadline
             time.sleep(0.2)
         [container] = mode.containers.running()
         docker("stop", "--time", "10", container)  # as Compose does
-        fit.join(60)
+        fit.join(LIMIT_SECONDS)
         stopped = mode.containers.newest()
         assert stopped["HostConfig"]["Init"]
         assert stopped["State"]["ExitCode"] == 0
@@ -311,16 +319,17 @@ def test_a_caller_other_than_root_owns_the_archives(image, monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         write_table(root / "data")
-        shutil.copyfile(os.environ["SAGEMAKER_USER_CONFIG_OVERRIDE"], root / "sagemaker.json")
         os.chown(root, STRANGER, STRANGER)
-        monkeypatch.setenv("SAGEMAKER_USER_CONFIG_OVERRIDE", str(root / "sagemaker.json"))
         monkeypatch.setenv("HOME", folder)
         # A fork has imported what the caller could not: the interpreter may lie in a home of root's.
         child = multiprocessing.get_context("fork").Process(target=train_as, args=(STRANGER, image, root))
         child.start()
-        child.join(60)
-        Containers(root).remove()
-        assert child.exitcode == 0
+        try:
+            child.join(LIMIT_SECONDS)
+            assert child.exitcode == 0
+        finally:
+            child.kill()
+            Containers(root).remove()
         archives = [root / "output" / name for name in ("model.tar.gz", "output.tar.gz")]
         assert [archive.stat().st_uid for archive in archives] == [STRANGER, STRANGER]
         assert file_names(archives[0]) == ["columns.json", "model.h5"]
@@ -339,6 +348,7 @@ def test_local_mode_refuses_checkpoints_spot_and_shares(local, table, tmp_path):
 
 
 def test_the_example(image, digits, tmp_path, monkeypatch):
+    assert not in_use(8080), "The example serves on port 8080, which another process has: stop that one first."
     (tmp_path / "data").symlink_to(digits)
     (tmp_path / "containers").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -289,10 +289,11 @@ def test_an_endpoint_that_refuses_a_call_is_deleted_too(image, trained, pictures
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/mnist.npz", **pictures | {"x_test": pictures["x_test"][:, :27]})
     monkeypatch.chdir(tmp_path)
+    model_data = trained.estimator.model_data  # asks the examples' account
     with Account(image=image, workspace=tmp_path / "account") as account:
         own = Examples(account)
         with pytest.raises(ClientError, match="ModelError"):
-            own.run("deploy_v2.py", MODEL_DATA=trained.estimator.model_data)
+            own.run("deploy_v2.py", MODEL_DATA=model_data)
     assert own.request("DeleteEndpoint") == {"EndpointName": own.request("CreateEndpoint")["EndpointName"]}
 
 

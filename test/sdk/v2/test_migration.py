@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import tempfile
 import time
 
 import boto3
@@ -15,11 +14,12 @@ import pytest
 import sagemaker
 
 import keras_oracle
-from local_containers import Containers, docker
+from local_containers import containers_below, docker, free_port
 from sagemaker_service import Account
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 README = pathlib.Path(os.environ.get("MLP_README", ROOT / "README.md"))
+SEED = pathlib.Path(__file__).with_name("seed_lines.txt")
 
 JSON_FORMS = ", serializer=JSONSerializer(), deserializer=JSONDeserializer()"
 # What may stand where the demo has another line, or none.
@@ -30,7 +30,11 @@ CHANGES = re.compile(
     r"|model = Model\(image_uri=image, predictor_cls=Predictor,"
 )
 # Arguments of the framework classes that have gone.
-GONE = {"framework_version='2.2', py_version='py37', script_mode=True,", "model_dir='/opt/ml/model',"}
+GONE = {
+    "framework_version='2.2', py_version='py37', script_mode=True,",
+    "model_dir='/opt/ml/model',",
+    "stops every running container",
+}
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -42,12 +46,12 @@ def code(cell: str) -> str:
 
 
 def table(script: str) -> list[tuple[str, str]]:
-    """The demo's line and ours, by row of the script's table."""
+    """The demo's line, or what it does in words, and our line, by row of the script's table."""
     section = f"\n{README.read_text(encoding='utf-8')}".split("\n## Coming from TensorFlow\n")[1].split("\n## ")[0]
     head, _, *rows = re.search(rf"^`{script}`\n\n((?:\|.*\n)+)", section, re.MULTILINE)[1].splitlines()
     assert head == "| the demo | with this image |"
     cells = [[cell.strip() for cell in row.removeprefix("|").removesuffix("|").split("|")] for row in rows]
-    return [(code(theirs), code(theirs if ours == "the same" else ours)) for theirs, ours in cells]
+    return [(theirs.strip("`"), code(theirs if ours == "the same" else ours)) for theirs, ours in cells]
 
 
 def program(script: str) -> str:
@@ -81,13 +85,19 @@ def run(script: str, names: dict) -> tuple[dict, str]:
     return variables, output.getvalue()
 
 
+@pytest.mark.parametrize("script", ["tf_script.py", "sm_local.py", "sm_train.py", "sm_deploy.py"])
+def test_the_demos_lines_are_all_there(script):
+    lines = SEED.read_text().split(f"# {script}\n")[1].split("\n\n")[0].splitlines()
+    assert [theirs for theirs, _ in table(script) if theirs] == lines
+
+
 @pytest.mark.parametrize("script", ["sm_local.py", "sm_train.py", "sm_deploy.py"])
 def test_our_lines_differ_where_they_may(script):
     for theirs, ours in table(script):
         if ours:
             assert theirs == ours.replace(JSON_FORMS, "") or CHANGES.fullmatch(ours), ours
         else:
-            assert theirs in GONE or script == "sm_local.py" and theirs == "", theirs
+            assert theirs in GONE, theirs
 
 
 def test_tf_script_runs_on_the_laptop(image, folder):
@@ -101,14 +111,14 @@ def test_tf_script_runs_on_the_laptop(image, folder):
 
 
 def test_sm_local_runs_in_local_mode(image, names, folder, monkeypatch):
-    (folder / "containers").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder / "containers"))
-    containers = Containers(folder / "containers")
-    try:
+    """A user's configuration file gives it a free port and a folder."""
+    with containers_below(folder / "containers", image) as containers:
+        settings = {"local": {"serving_port": free_port(), "container_root": str(containers.root)}}
+        (folder / "config.yaml").write_text(json.dumps(settings))
+        # In a home's .sagemaker, by a path that the SDK makes when it is imported.
+        monkeypatch.setattr("sagemaker.config.config._DEFAULT_LOCAL_MODE_CONFIG_FILE_PATH", str(folder / "config.yaml"))
         variables, _ = run("sm_local.py", names | {"image": image})
-        assert len(containers.ids()) == 2 and containers.running() == []
-    finally:
-        containers.remove()
+        assert len(containers.ids()) == 2
     rows = names["x_test"][:20].astype(np.float32)  # 0 to 255, as the demo sends them
     theirs = keras_oracle.predict(folder / "model/model.tar.gz", rows)
     predictions = np.array(variables["predictions"])

@@ -5,10 +5,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from local_trainer import Job, containers_below  # noqa: E402
-
-# What all jobs train with that are compared with each other: equal ones give equal bytes.
-HYPERPARAMETERS = {"epochs": 2, "learning_rate": 0.001}
+from local_containers import containers_below  # noqa: E402
+from local_trainer import HYPERPARAMETERS, Job  # noqa: E402
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def root(image, tmp_path):
 @pytest.fixture(scope="session")
 def trained(image, digits, tmp_path_factory):
     """A job over `digits`, with all settings that local mode is known to pass by."""
-    from sagemaker.core.training.configs import CheckpointConfig, Networking
+    from sagemaker.core.training.configs import CheckpointConfig, MetricDefinition, Networking
 
     with containers_below(tmp_path_factory.mktemp("trained"), image) as containers:
         job = Job(
@@ -34,6 +32,7 @@ def trained(image, digits, tmp_path_factory):
             checkpoint_config=CheckpointConfig(s3_uri="s3://bucket/checkpoints"),
             networking=Networking(enable_network_isolation=True),
         )
+        job.trainer.with_metric_definitions([MetricDefinition(name="loss", regex="loss: ([0-9.]+)")])
         yield job.run(training=digits)
 
 

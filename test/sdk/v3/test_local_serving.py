@@ -11,8 +11,8 @@ from pathlib import Path
 import keras_oracle
 import numpy as np
 import pytest
-from local_containers import Containers, files, free_port
-from local_trainer import containers_below, local_session
+from local_containers import Containers, containers_below, files, free_port
+from local_trainer import local_session
 from sagemaker.core.transformer import Transformer
 
 LIMIT_SECONDS = 150  # an endpoint that is not deleted keeps its process waiting

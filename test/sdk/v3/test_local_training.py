@@ -15,14 +15,14 @@ import keras_oracle
 import numpy as np
 import pytest
 import yaml
-from conftest import HYPERPARAMETERS
-from local_containers import docker, files
-from local_trainer import Job, containers_below
+from local_containers import containers_below, docker, files
+from local_trainer import HYPERPARAMETERS, Job
 from moto import mock_aws
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.training.configs import CheckpointConfig, InputData, S3DataSource
 
 NOBODY = 65534
+LIMIT_SECONDS = 300
 OUTPUTS = {"data/evaluation.json", "data/history.csv", "data/metrics.json", "data/prediction.csv"}
 
 
@@ -73,8 +73,9 @@ def test_root_afterwards(trained):
     assert found == {"artifacts", "compressed_artifacts", "docker-compose.yaml", "model", "output"}
 
 
-def test_channel_that_is_one_file(image, root, digits, trained):
-    job = Job(image, root, hyperparameters=HYPERPARAMETERS).run(training=digits / "mnist.npz")
+def test_channel_that_is_one_file(probe_image, root, digits, trained):
+    job = Job(probe_image, root, hyperparameters=HYPERPARAMETERS).run(training=digits / "mnist.npz")
+    assert (noted(job, "channels"), noted(job, "terminal")) == ("training", "")  # no manifest, no terminal
     mounted = {mount["Destination"]: mount["Source"] for mount in job.containers.newest()["Mounts"]}
     assert Path(mounted["/opt/ml/input/data/training"]).is_file()
     assert model_of(job) == model_of(trained)
@@ -128,21 +129,39 @@ def test_a_stopped_job_ends_with_its_model(image, root, digits):
     job = Job(image, root, hyperparameters=HYPERPARAMETERS | {"epochs": 1_000_000})
     with concurrent.futures.ThreadPoolExecutor() as pool:
         done = pool.submit(job.run, training=digits)
-        while not ((running := job.containers.running()) and "Epoch 2/" in docker("logs", running[0])):
-            assert not done.done(), done.result()
-            time.sleep(0.1)
-        docker("stop", "--time", "10", running[0])
-        done.result()
+        deadline = time.monotonic() + LIMIT_SECONDS
+        try:
+            while not ((running := job.containers.running()) and "Epoch 2/" in docker("logs", running[0])):
+                assert not done.done(), done.result()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            docker("stop", "--time", "10", running[0])
+            done.result(LIMIT_SECONDS)
+        finally:
+            if not done.done():
+                job.containers.remove()  # which ends the thread
     assert job.containers.newest()["State"]["ExitCode"] == 0
     assert model_of(job)
     assert set(files(job.output_archive)) == OUTPUTS
 
 
-def test_no_channels(image, root):
-    job = failing(Job(image, root, hyperparameters=HYPERPARAMETERS))
+def noted(job: Job, name: str) -> str:
+    """By the probe."""
+    return files(job.output_archive)[f"probe/{name}"].decode().strip()
+
+
+def test_no_channels(probe_image, root):
+    job = failing(Job(probe_image, root, hyperparameters=HYPERPARAMETERS))
+    assert noted(job, "channels") == "absent"
     assert "training" in job.failure() and "channel" in job.failure()
     assert job.configuration()["inputdataconfig.json"] == {}
     assert not any("/opt/ml/input/data" in mount["Destination"] for mount in job.containers.newest()["Mounts"])
+
+
+def test_exit_code_130_is_taken_for_success(probe_image, root):
+    """So the image must not end by it when it fails."""
+    job = Job(probe_image, root, environment={"EXIT_CODE": "130"}).run()
+    assert job.containers.newest()["State"]["ExitCode"] == 130
 
 
 def test_hyperparameters_of_every_type(image, root):
@@ -198,16 +217,17 @@ def as_nobody(home: Path, function) -> int:
             os.setgroups([])
             os.setgid(os.stat("/var/run/docker.sock").st_gid)
             os.setuid(NOBODY)
-        os.environ.update(HOME=str(home), SAGEMAKER_USER_CONFIG_OVERRIDE=str(settings))
+        os.environ["HOME"] = str(home)
         function()
 
-    settings = home / "settings.json"
-    settings.write_text(Path(os.environ["SAGEMAKER_USER_CONFIG_OVERRIDE"]).read_text())
     # Forked with all modules loaded: an interpreter in root's home could not be started.
     process = multiprocessing.get_context("fork").Process(target=call)
     process.start()
-    process.join()
-    return process.exitcode
+    try:
+        process.join(LIMIT_SECONDS)
+        return process.exitcode
+    finally:
+        process.kill()
 
 
 def test_a_caller_other_than_root(image, digits, trained):

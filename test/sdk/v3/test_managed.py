@@ -17,6 +17,7 @@ from managed_examples import BUCKET, LAST_PLACE, ROLE, Examples
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.parameter import CategoricalParameter, ContinuousParameter
 from sagemaker.core.training.configs import Compute
+from sagemaker.core.utils.exceptions import FailedStatusError
 from sagemaker.train import ModelTrainer
 from sagemaker.train.tuner import HyperparameterTuner
 from sagemaker_service import Account
@@ -232,6 +233,20 @@ def test_hyperparameters_of_every_type_through_the_tuner(account, ecr_image, tmp
     assert ranges["ContinuousParameterRanges"][0]["MinValue"] == "1e-05"
     job = account.training_job(tuner.best_training_job())
     hyperparameter_table.check_understood(job.model_archive, kernel_initializer="he_uniform", label_smoothing=1e-05)
+
+
+def test_nan_is_refused_in_a_tuners_job(account, ecr_image, tmp_path):
+    case = hyperparameter_table.NOT_A_NUMBER
+    values = {case.name: case.value, "target": "animal"}
+    with pytest.raises(FailedStatusError):
+        tune(tmp_path / "table", ecr_image, values, {"label_smoothing": ContinuousParameter(1e-05, 0.2)})
+    tuning_job = Examples(account).request("CreateHyperParameterTuningJob")["HyperParameterTuningJobName"]
+    (summary,) = boto3.client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=tuning_job
+    )["TrainingJobSummaries"]
+    job = account.training_job(summary["TrainingJobName"])
+    assert job.request["HyperParameters"][case.name] == case.estimator
+    assert "UserError" in job.failure_reason and case.name in job.failure_reason
 
 
 def test_an_endpoint_is_asked_for(examples, deployed, model_data, ecr_image):
