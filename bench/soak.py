@@ -11,7 +11,6 @@ import dataclasses
 import pathlib
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
