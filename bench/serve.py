@@ -158,6 +158,7 @@ def table(results: Results) -> str:
 
 def section(results: Results, rounds: int, seconds: int, version: str) -> str:
     sentences, missed = bars(results)
+    nginx, fastapi = (median(results, ("MNIST", "JSON", server), "p50_ms") for server in ("nginx", "FastAPI"))
     packages = [f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "fastapi", "uvicorn", "flask", "gunicorn")]
     packages += [f"{name} {servers.package_version(name)}" for name in ("nginx-light", "wrk", "nghttp2-client")]
     return f"""`mlp serve` beside two Python servers of the same network, one row a request. `make bench-serve` measures them all and
@@ -168,6 +169,9 @@ writes this section.
 {chr(10).join(f"- {sentence}" for sentence in sentences)}
 
 Of the bars of this run:{page.verdict(missed)}
+
+What this machine needs to send and to wake a thread is in all figures of one caller: nginx's static answer takes {nginx / fastapi:.2f}
+of FastAPI's time for that row.
 
 - FastAPI is the best that Python gives: uvicorn with uvloop and httptools, 2 workers, orjson, the body read without a
   schema, ONNX Runtime with one thread for each. Flask is SageMaker's scikit-learn image's way: nginx before gunicorn with 2
