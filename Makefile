@@ -12,7 +12,7 @@ LAYERS_LIMIT_MB ?= 25
 VERSION := $(shell sed -n 's/^project.sagemaker-mlp VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 REVISION := $(shell git rev-parse --verify --quiet HEAD 2>/dev/null || echo unknown)
 JOBS := $(shell nproc)
-SOURCES = $(shell find entrypoint model runtime test tools cmake -name '*.h' -o -name '*.cc' -o -name '*.inl')
+SOURCES = $(shell find bench entrypoint model runtime test tools cmake -name '*.h' -o -name '*.cc' -o -name '*.inl')
 newest = $(shell command -v $(1)-16 || command -v $(1)-19 || echo $(1))
 
 # $(call configure,PRESET): CMake's own talk is shown where it fails.
