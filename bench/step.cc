@@ -70,7 +70,7 @@ json time_steps(const fs::path& folder, double seconds, std::size_t threads, std
   learner_config.batch_size = config.at("batch_size");
   learner_config.seed = 1;
   learner_config.num_threads = threads;
-  if (precision != "float32") throw std::runtime_error("precision");
+  if (precision == "bfloat16") learner_config.precision = Precision::kBfloat16;
 
   Features features;
   features.width = learner_config.network.inputs;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "model/embedding.h"
 #include "model/gather.h"
@@ -18,6 +19,7 @@ constexpr std::size_t kPageFloats = 4096 / sizeof(float);
 
 constexpr std::size_t kNormBlock = 1 << 16;  // floats
 constexpr std::size_t kMostMoments = 2;
+constexpr std::size_t kUpdateFloats = 1 << 12;  // of one part of an update
 
 Matrix first_rows(Matrix matrix, std::size_t rows) {
   return {matrix.data, rows, matrix.columns, matrix.stride};
@@ -27,13 +29,46 @@ Matrix first_rows(Matrix matrix, std::size_t rows) {
 
 Learner::Learner(const LearnerConfig& config, Team& team)
     : config_(config),
-      plan_(make_plan(config.network, config.batch_size, config.num_threads)),
+      plan_(make_plan(config.network, config.batch_size, config.num_threads, config.precision)),
       team_(team) {
   make_pieces();
+  if (config_.precision == Precision::kBfloat16)
+    bfloat16_.emplace(config_.network, pieces_[0].layout);
+  make_update_parts();
   parameters_ = AlignedBuffer(size_);
   for (std::size_t i = 0; i < config_.optimizer.moments(); ++i) moments_.emplace_back(size_);
-  scatter(initial_weights(config_.network, config_.seed), parameters_.data());
+  set_weights(initial_weights(config_.network, config_.seed));
   make_workspaces();
+}
+
+void Learner::set_weights(const Weights& weights) {
+  scatter(weights, parameters_.data());
+  if (!bfloat16_) return;
+  for (const UpdatePart& part : update_parts_) {
+    if (part.rows.size() > 0) bfloat16_->pack(parameters_.data(), part.layer, part.rows);
+  }
+}
+
+void Learner::make_update_parts() {
+  if (plan_.split == Split::kUnits) return;
+  if (!bfloat16_) {
+    for (std::size_t begin = 0; begin < size_; begin += kUpdateFloats)
+      update_parts_.push_back({{begin, std::min(begin + kUpdateFloats, size_)}, 0, {}});
+    return;
+  }
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  update_parts_.push_back({{0, layers[0].weight}, 0, {}});
+  for (std::size_t index = 0; index < layers.size(); ++index) {
+    const ParameterLayout::Layer& layer = layers[index];
+    for (std::size_t row = 0; row < layer.inputs; row += kernels::kTile) {
+      const std::size_t end = std::min(row + kernels::kTile, layer.inputs);
+      const std::size_t end_float =
+          end == layer.inputs ? layer.bias : layer.weight + end * layer.outputs;
+      update_parts_.push_back({{layer.weight + row * layer.outputs, end_float}, index, {row, end}});
+    }
+    const std::size_t next = index + 1 < layers.size() ? layers[index + 1].weight : size_;
+    update_parts_.push_back({{layer.bias, next}, index, {}});
+  }
 }
 
 void Learner::make_pieces() {
@@ -53,13 +88,16 @@ void Learner::make_pieces() {
 void Learner::make_workspaces() {
   const MlpConfig& network = config_.network;
   for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
-    if (plan_.split == Split::kRows) {
+    if (bfloat16_) {
+      workspaces_.push_back(
+          make_bfloat16_workspace(shard_of_rows(config_.batch_size, plan_, 0).size()));
+      gradients_.emplace_back(size_);
+    } else if (plan_.split == Split::kRows) {
       std::vector<std::size_t> widths;
       for (std::size_t layer = 0; layer < network.layers(); ++layer)
         widths.push_back(network.layer_outputs(layer));
-      workspaces_.push_back(
-          make_workspace(shard_of_rows(config_.batch_size, plan_.shards, 0).size(), widths,
-                         network.hidden.size()));
+      workspaces_.push_back(make_workspace(shard_of_rows(config_.batch_size, plan_, 0).size(),
+                                           widths, network.hidden.size()));
       gradients_.emplace_back(size_);
     } else {
       // The second matrix of outputs holds the shard's partial logits, the third their sum over all
@@ -144,6 +182,29 @@ Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<s
   for (const std::size_t width : widths) workspace.gradients.push_back(take(width));
   for (std::size_t layer = 0; layer < hidden && has_slopes; ++layer)
     workspace.slopes.push_back(take(widths[layer]));
+  make_target_space(workspace, rows);
+  return workspace;
+}
+
+Learner::Workspace Learner::make_bfloat16_workspace(std::size_t rows) const {
+  Workspace workspace;
+  const std::size_t inputs = kernels::padded(config_.network.dense_inputs());
+  const std::size_t embedded = kernels::padded(bfloat16_->embedded_columns());
+  const std::size_t outputs = kernels::padded(config_.network.outputs);
+  workspace.memory = AlignedBuffer(kernels::kTile * inputs + rows * (embedded + outputs));
+  float* const memory = workspace.memory.data();
+  workspace.x = {memory, kernels::kTile, config_.network.dense_inputs(), inputs};
+  workspace.embedded_gradients = {memory + kernels::kTile * inputs, rows,
+                                  bfloat16_->embedded_columns(), embedded};
+  workspace.outputs = {
+      {workspace.embedded_gradients.row(rows), rows, config_.network.outputs, outputs}};
+  workspace.categories.resize(rows * config_.network.embeddings.size());
+  workspace.bfloat16 = bfloat16_->make_workspace(rows);
+  make_target_space(workspace, rows);
+  return workspace;
+}
+
+void Learner::make_target_space(Workspace& workspace, std::size_t rows) const {
   if (takes_classes(config_.loss.loss)) {
     workspace.classes.resize(rows);
   } else {
@@ -151,7 +212,6 @@ Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<s
   }
   workspace.weights.resize(rows);
   workspace.losses.resize(rows);
-  return workspace;
 }
 
 kernels::DropoutStream Learner::dropout(std::size_t layer) const {
@@ -228,11 +288,21 @@ void Learner::embeddings_backward(const Workspace& workspace, Matrix dy, float* 
 
 void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
-  const Range range = shard_of_rows(batch.rows.size(), plan_.shards, shard);
+  const Range range = shard_of_rows(batch.rows.size(), plan_, shard);
   if (range.size() == 0) {
     workspace.sums = {};
     return;
   }
+  load_targets(batch, range, workspace);
+  if (bfloat16_) {
+    bfloat16_shard(batch, range, shard);
+  } else {
+    float32_shard(batch, range, shard);
+  }
+}
+
+void Learner::float32_shard(const Batch& batch, Range range, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
   const kernels::VectorKernels& vector = kernels::vector_kernels();
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
   const std::size_t last = layers.size() - 1;
@@ -243,7 +313,6 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   gather(batch.features, batch.rows.subspan(range.begin, range.size()),
          {x.data, x.rows, config_.network.inputs, x.stride});
   look_up(tables_of(pieces_[0].layout, parameters), x, workspace.categories.data());
-  load_targets(batch, range, workspace);
 
   const auto output = [&](std::size_t layer) {
     return first_rows(workspace.outputs[layer], range.size());
@@ -277,10 +346,46 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   }
 }
 
+void Learner::bfloat16_shard(const Batch& batch, Range range, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
+  const ParameterLayout& layout = pieces_[0].layout;
+  const float* const parameters = parameters_.data();
+  float* const gradients = gradients_[shard].data();
+  const MlpConfig& network = config_.network;
+  const std::size_t last = layout.layers().size() - 1;
+
+  const std::vector<ConstMatrix> tables = tables_of(layout, parameters);
+  for (std::size_t row = 0; row < range.size(); row += kernels::kTile) {
+    const std::size_t count = std::min(kernels::kTile, range.size() - row);
+    const Matrix x = first_rows(workspace.x, count);
+    gather(batch.features, batch.rows.subspan(range.begin + row, count),
+           {x.data, count, network.inputs, x.stride});
+    look_up(tables, x, workspace.categories.data() + row * tables.size());
+    bfloat16_->set_input(workspace.bfloat16, x, row, range.size());
+  }
+  std::vector<kernels::DropoutStream> streams;
+  if (network.drop_rate > 0) {
+    for (std::size_t layer = 0; layer < last; ++layer) streams.push_back(dropout(layer));
+  }
+  const Matrix logits = first_rows(workspace.outputs[0], range.size());
+  bfloat16_->forward(workspace.bfloat16, parameters, streams, range.begin, logits);
+
+  loss_and_gradient(batch, workspace, logits);
+  kernels::vector_kernels().column_sums(logits.data, logits.rows, logits.columns, logits.stride,
+                                        gradients + layout.layers()[last].bias);
+  const Matrix embedded = first_rows(workspace.embedded_gradients, range.size());
+  bfloat16_->backward(workspace.bfloat16, logits, dropout(0).scale, gradients, embedded);
+  if (network.embeddings.empty()) return;
+  Matrix dx = embedded;
+  dx.columns = network.embedded();
+  dx.data += embedded.columns - dx.columns;
+  look_up_backward(tables_of(layout, gradients), dx, workspace.categories.data());
+}
+
 std::vector<const float*> Learner::filled_gradients(std::size_t batch_rows) const {
   std::vector<const float*> filled;
   for (std::size_t shard = 0; shard < gradients_.size(); ++shard) {
-    if (plan_.split == Split::kRows && shard_of_rows(batch_rows, plan_.shards, shard).size() == 0) {
+    if (plan_.split == Split::kRows && shard_of_rows(batch_rows, plan_, shard).size() == 0) {
       continue;
     }
     filled.push_back(gradients_[shard].data());
@@ -317,12 +422,17 @@ void Learner::rows_step(const Batch& batch) {
   team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
   const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
   const Update update(config_.optimizer, steps_, gradient_scale(gradients));
-  const std::size_t panels = size_ / kernels::kPad;
   const std::size_t shares = std::min(plan_.shards, team_.workers());
   team_.for_each(shares, [&](std::size_t, std::size_t share) {
-    update_range(
-        update, gradients,
-        {panels * share / shares * kernels::kPad, panels * (share + 1) / shares * kernels::kPad});
+    const std::size_t begin = size_ * share / shares;
+    const std::size_t end = size_ * (share + 1) / shares;
+    auto part = std::ranges::lower_bound(update_parts_, begin, {},
+                                         [](const UpdatePart& each) { return each.floats.begin; });
+    for (; part != update_parts_.end() && part->floats.begin < end; ++part) {
+      update_range(update, gradients, part->floats);
+      if (bfloat16_ && part->rows.size() > 0)
+        bfloat16_->pack(parameters_.data(), part->layer, part->rows);
+    }
   });
 }
 
@@ -416,7 +526,7 @@ Weights Learner::gradients(const Batch& batch) {
   if (plan_.split == Split::kRows) {
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
       rows_shard(batch, shard);
-      if (shard_of_rows(batch.rows.size(), plan_.shards, shard).size() == 0) continue;
+      if (shard_of_rows(batch.rows.size(), plan_, shard).size() == 0) continue;
       for (std::size_t i = 0; i < total.size(); ++i) total[i] += gradients_[shard].data()[i];
     }
   } else {

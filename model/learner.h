@@ -2,16 +2,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "model/aligned_buffer.h"
+#include "model/bfloat16_network.h"
 #include "model/features.h"
 #include "model/loss.h"
 #include "model/mlp.h"
 #include "model/optimizer.h"
 #include "model/parameters.h"
 #include "model/plan.h"
+#include "model/precision.h"
 #include "model/team.h"
 
 namespace mlp {
@@ -31,6 +34,7 @@ struct LearnerConfig {
   std::size_t batch_size = 0;  // the most rows of a batch
   std::uint64_t seed = 0;
   std::size_t num_threads = 1;
+  Precision precision = Precision::kFloat32;
 };
 
 // A network in training: its weights, their moments, and the memory of a step. One step is forward,
@@ -43,7 +47,7 @@ struct LearnerConfig {
 // Threads: one at a time, the one that made `team`.
 class Learner {
  public:
-  // `team` must outlive the learner.
+  // `team` must outlive the learner. Throws std::logic_error where the CPU lacks the precision.
   Learner(const LearnerConfig& config, Team& team);
 
   // One update. Gives the batch's sums before it, with dropout in effect. Throws std::runtime_error
@@ -56,7 +60,7 @@ class Learner {
 
   Weights weights() const { return assemble(parameters_.data()); }
   // Replaces the weights by others of the same shapes.
-  void set_weights(const Weights& weights) { scatter(weights, parameters_.data()); }
+  void set_weights(const Weights& weights);
   std::uint64_t steps() const { return steps_; }
   const Plan& plan() const { return plan_; }
 
@@ -65,12 +69,13 @@ class Learner {
   // the shard.
   struct Workspace {
     AlignedBuffer memory;
-    Matrix x;  // the first layer's input
+    Matrix x;  // the first layer's input; in bfloat16, a block of its rows
     // Of the shard's rows, with embeddings: the numbers that they are looked up by, and the
     // gradient by what was found.
     std::vector<std::uint32_t> categories;
     Matrix embedded_gradients;
-    std::vector<Matrix> outputs;    // of each layer; the last becomes the gradient by itself
+    // Of each layer, in bfloat16 the last one alone; the last becomes the gradient by itself.
+    std::vector<Matrix> outputs;
     std::vector<Matrix> gradients;  // by the hidden layers' outputs
     std::vector<Matrix> slopes;     // of the hidden layers' activations, except relu
     // Targets of the shard's rows, and the rows' losses.
@@ -79,6 +84,7 @@ class Learner {
     std::vector<float> weights;
     std::vector<float> losses;
     LossSums sums;
+    Bfloat16Network::Workspace bfloat16;
   };
 
   // The part of the flat buffers (weights, moments, gradients) that belongs together: all of the
@@ -90,11 +96,22 @@ class Learner {
     std::size_t start;  // in floats
   };
 
+  // A range of the flat buffers that is updated as a whole, and then, in bfloat16, packed: rows of
+  // a layer's W, or none.
+  struct UpdatePart {
+    Range floats;
+    std::size_t layer = 0;
+    Range rows;
+  };
+
   void make_pieces();
+  void make_update_parts();
   void make_workspaces();
   // `hidden` of the widths belong to hidden layers.
   Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths,
                            std::size_t hidden) const;
+  Workspace make_bfloat16_workspace(std::size_t rows) const;
+  void make_target_space(Workspace& workspace, std::size_t rows) const;
   // Between the flat buffers and weights as the outside knows them.
   Weights assemble(const float* buffer) const;
   void scatter(const Weights& weights, float* buffer) const;
@@ -102,6 +119,8 @@ class Learner {
   // The gradients of the tables, from dy by the first layer's outputs.
   void embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const;
   void rows_shard(const Batch& batch, std::size_t shard);
+  void float32_shard(const Batch& batch, Range range, std::size_t shard);
+  void bfloat16_shard(const Batch& batch, Range range, std::size_t shard);
   void rows_step(const Batch& batch);
   void units_forward(const Batch& batch, std::size_t shard);
   void units_backward(const Batch& batch, std::size_t shard);
@@ -137,6 +156,8 @@ class Learner {
   std::vector<AlignedBuffer> moments_;    // the optimizer's state
   std::vector<AlignedBuffer> gradients_;  // of each shard of rows; of all shards of units in one
   std::vector<Workspace> workspaces_;     // one per shard
+  std::optional<Bfloat16Network> bfloat16_;
+  std::vector<UpdatePart> update_parts_;  // of shards of rows, all that there is, in order
 };
 
 }  // namespace mlp

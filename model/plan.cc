@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "model/kernels/bfloat16.h"
 #include "model/kernels/vector.h"
 #include "model/parameters.h"
 
 namespace mlp {
 namespace {
 
-constexpr std::size_t kRowGroup = 4;
 constexpr std::size_t kLeastRows =
     16;  // a shard of rows below this runs its matrix products inefficiently
 constexpr double kLeastSharedOperations = 2e6;  // of a whole step
@@ -29,10 +29,15 @@ std::size_t ceiling_divide(std::size_t a, std::size_t b) { return (a + b - 1) / 
 
 }  // namespace
 
-Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads) {
-  if (num_threads <= 1 || operations(config, batch_size) < kLeastSharedOperations) return {};
-  const Plan by_rows = {Split::kRows,
-                        std::clamp<std::size_t>(batch_size / kLeastRows, 1, num_threads)};
+Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads,
+               Precision precision) {
+  Plan by_rows;
+  const bool is_bfloat16 = precision == Precision::kBfloat16;
+  if (is_bfloat16) by_rows.row_group = kernels::kTile;
+  if (num_threads <= 1 || operations(config, batch_size) < kLeastSharedOperations) return by_rows;
+  const std::size_t least_rows = is_bfloat16 ? kernels::kTile : kLeastRows;
+  by_rows.shards = std::clamp<std::size_t>(batch_size / least_rows, 1, num_threads);
+  if (is_bfloat16) return by_rows;
   if (config.hidden.size() != 1 || !config.embeddings.empty()) return by_rows;
   const Plan by_units = {Split::kUnits,
                          std::clamp<std::size_t>(config.hidden[0] / kernels::kPad, 1, num_threads)};
@@ -42,8 +47,9 @@ Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_
   return bytes_by_units < bytes_by_rows ? by_units : by_rows;
 }
 
-Range shard_of_rows(std::size_t rows, std::size_t shards, std::size_t index) {
-  const std::size_t each = ceiling_divide(ceiling_divide(rows, shards), kRowGroup) * kRowGroup;
+Range shard_of_rows(std::size_t rows, const Plan& plan, std::size_t index) {
+  const std::size_t each =
+      ceiling_divide(ceiling_divide(rows, plan.shards), plan.row_group) * plan.row_group;
   return {std::min(rows, index * each), std::min(rows, (index + 1) * each)};
 }
 

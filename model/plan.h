@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "model/mlp.h"
+#include "model/precision.h"
 
 namespace mlp {
 
@@ -29,17 +30,19 @@ enum class Split { kRows, kUnits };
 struct Plan {
   Split split = Split::kRows;
   std::size_t shards = 1;
+  std::size_t row_group = 4;  // of kRows, see shard_of_rows()
 };
 
-// The split that moves fewer bytes; by rows where there are embeddings. One shard where a step is
-// too small to share: below about 2 million floating point operations, two barriers cost more than
-// the second core gives.
-Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads);
+// The split that moves fewer bytes; by rows where there are embeddings, and in bfloat16. One shard
+// where a step is too small to share: below about 2 million floating point operations, two barriers
+// cost more than the second core gives.
+Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads,
+               Precision precision = Precision::kFloat32);
 
 // Shard `index`'s part of a batch of `rows`: the shards before the last non-empty one have equally
-// many, a multiple of 4, as dropout's random numbers come for 4 rows at once. May be empty towards
-// the end.
-Range shard_of_rows(std::size_t rows, std::size_t shards, std::size_t index);
+// many, a multiple of the plan's row_group: 4, as dropout's random numbers come for 4 rows at once,
+// or kernels::kTile in bfloat16. May be empty towards the end.
+Range shard_of_rows(std::size_t rows, const Plan& plan, std::size_t index);
 
 // Shard `index`'s part of a layer's units, in multiples of kernels::kPad, so that no cache line is
 // shared.

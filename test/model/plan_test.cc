@@ -51,7 +51,7 @@ TEST_SUITE("model") {
         std::size_t next = 0;
         bool empty = false;
         for (std::size_t index = 0; index < shards; ++index) {
-          const Range range = shard_of_rows(rows, shards, index);
+          const Range range = shard_of_rows(rows, Plan{Split::kRows, shards}, index);
           CHECK(range.begin == next);
           CHECK((range.begin % 4 == 0 || range.size() == 0));
           CHECK((!empty || range.size() == 0));
