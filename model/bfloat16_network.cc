@@ -43,14 +43,18 @@ Bfloat16Network::Bfloat16Network(const MlpConfig& config, const ParameterLayout&
   }
 }
 
-void Bfloat16Network::pack(const float* parameters, std::size_t layer, Range rows) {
-  const Layer& to = layers_[layer];
-  const auto row = [&](std::size_t index) { return parameters + to.weight + index * to.outputs; };
-  kernels_.pack_weight(row(rows.begin), rows.begin, rows.size(), to.inputs, to.outputs, to.panels);
-  const std::size_t first = std::max(rows.begin, to.first_transposed);
-  if (first >= rows.end) return;
-  kernels_.pack_transposed_weight(row(first), first - to.first_transposed, rows.end - first,
-                                  to.outputs, to.transposed);
+void Bfloat16Network::pack(const float* parameters, const Block& block) {
+  const Layer& to = layers_[block.layer];
+  const auto at = [&](std::size_t row) {
+    return parameters + to.weight + row * to.outputs + block.columns.begin;
+  };
+  kernels_.pack_weight(at(block.rows.begin), block.rows.begin, block.rows.size(),
+                       block.columns.begin, block.columns.size(), to.inputs, to.outputs, to.panels);
+  const std::size_t first = std::max(block.rows.begin, to.first_transposed);
+  if (first >= block.rows.end) return;
+  kernels_.pack_transposed_weight(at(first), first - to.first_transposed, block.rows.end - first,
+                                  block.columns.begin, block.columns.size(), to.outputs,
+                                  to.transposed);
 }
 
 Bfloat16Network::Workspace Bfloat16Network::make_workspace(std::size_t rows) const {
@@ -68,13 +72,17 @@ Bfloat16Network::Workspace Bfloat16Network::make_workspace(std::size_t rows) con
     free += tiled(rows) * tiled(width);
     return taken;
   };
+  std::size_t biases = 0;
   for (const Layer& layer : layers_) {
     workspace.strips_.push_back(take(layer.inputs));
     workspace.transposed_.push_back(take(layer.inputs));
     workspace.gradients_.push_back(take(layer.outputs));
     workspace.gradient_panels_.push_back(take(layer.outputs));
     if (has_slopes) workspace.slopes_.push_back(take(layer.outputs));
+    workspace.biases_.push_back(biases);
+    biases += kernels::padded(layer.outputs);
   }
+  workspace.bias_gradients_ = AlignedBuffer(biases);
   return workspace;
 }
 
@@ -117,16 +125,17 @@ void Bfloat16Network::forward(Workspace& workspace, const float* parameters,
 }
 
 void Bfloat16Network::backward(Workspace& workspace, ConstMatrix logits, float dropout_scale,
-                               float* gradients, Matrix embedded) const {
+                               Matrix embedded) const {
   const std::size_t rows = logits.rows;
   const std::size_t last = layers_.size() - 1;
+  float* const biases = workspace.bias_gradients_.data();
+  workspace.rows_ = rows;
   kernels_.pack_gradient(logits.data, rows, logits.columns, logits.stride,
                          workspace.gradients_[last], workspace.gradient_panels_[last]);
+  kernels::vector_kernels().column_sums(logits.data, rows, logits.columns, logits.stride,
+                                        biases + workspace.biases_[last]);
   for (std::size_t index = last + 1; index-- > 0;) {
     const Layer& layer = layers_[index];
-    const kernels::Product weight = product(workspace, workspace.transposed_[index], layer.inputs,
-                                            workspace.gradient_panels_[index], rows, layer.outputs);
-    kernels_.weight_gradient(&weight, layer.inputs, layer.outputs, gradients + layer.weight);
     const std::size_t wanted = layer.inputs - layer.first_transposed;
     if (wanted == 0) return;
     const kernels::Product below = product(workspace, workspace.gradients_[index], rows,
@@ -135,19 +144,37 @@ void Bfloat16Network::backward(Workspace& workspace, ConstMatrix logits, float d
       kernels_.values(&below, nullptr, rows, wanted, embedded.data, embedded.stride);
       return;
     }
-    const Layer& before = layers_[index - 1];
-    const bool has_below = index > 1 || embedded_ > 0;
     const kernels::HiddenGradient gradient = {
-        .columns = before.outputs,
+        .columns = layers_[index - 1].outputs,
         .activation = activation_,
         .scale = dropout_scale,
         .outputs = workspace.strips_[index],
         .slopes = workspace.slopes_.empty() ? nullptr : workspace.slopes_[index - 1],
-        .strips = has_below ? workspace.gradients_[index - 1] : nullptr,
+        .strips = index > 1 || embedded_ > 0 ? workspace.gradients_[index - 1] : nullptr,
         .panels = workspace.gradient_panels_[index - 1],
-        .db = gradients + before.bias};
+        .db = biases + workspace.biases_[index - 1]};
     kernels_.hidden_gradient(&below, &gradient);
   }
+}
+
+const float* Bfloat16Network::bias_gradient(const Workspace& workspace, std::size_t layer) const {
+  return workspace.bias_gradients_.data() + workspace.biases_[layer];
+}
+
+void Bfloat16Network::weight_gradient(std::span<const Workspace* const> workspaces,
+                                      const Block& block, float* to, std::size_t stride,
+                                      Scratch& scratch) const {
+  std::vector<kernels::Product>& products = scratch.products_;
+  products.clear();
+  for (const Workspace* const workspace : workspaces) {
+    const std::size_t inner = tiled(workspace->rows_);
+    products.push_back({workspace->transposed_[block.layer] + block.rows.begin * inner,
+                        tiled(block.rows.size()),
+                        workspace->gradient_panels_[block.layer] + block.columns.begin * inner,
+                        inner, tiled(block.columns.size()), scratch.sums_.data()});
+  }
+  kernels_.weight_gradient(products.data(), products.size(), block.rows.size(),
+                           block.columns.size(), to, stride);
 }
 
 }  // namespace mlp

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "model/aligned_buffer.h"
@@ -12,26 +13,34 @@
 
 namespace mlp {
 
-// The layers of a network as a training step in bfloat16 goes through them: forward, and backward
-// to the gradients of the weights. Holds copies of the weights in the forms that the products take
-// (kernels/bfloat16.h); the weights themselves are the caller's, in float32.
+// The layers of a network as a training step in bfloat16 goes through them: forward, backward to
+// the gradients of activations, then, for parts of each layer, to those of its weights. Holds
+// copies of the weights in the forms that the products take (kernels/bfloat16.h); the weights
+// themselves are the caller's, in float32.
 //
-// Threads: any number may go forward and backward, each with a workspace of its own, while nobody
-// packs; any may pack, each other rows.
+// Threads: any number may go forward and backward, each with a workspace of its own; then any may
+// ask for gradients of weights; then any may pack, each other blocks.
 class Bfloat16Network {
  public:
   // Throws std::logic_error where the CPU has no such instructions.
   Bfloat16Network(const MlpConfig& config, const ParameterLayout& layout);
 
-  // Copies rows of a layer's W, as they stand in `parameters`. rows.begin is a multiple of
-  // kernels::kTile, and rows.end too but at W's end.
-  void pack(const float* parameters, std::size_t layer, Range rows);
+  // Part of a layer's W. Begins at multiples of kernels::kTile, and ends so or where W ends.
+  struct Block {
+    std::size_t layer = 0;
+    Range rows;
+    Range columns;
+  };
+
+  // Copies a block of W as it stands in `parameters`.
+  void pack(const float* parameters, const Block& block);
 
   // What one shard works in.
   class Workspace {
     friend class Bfloat16Network;
     using Values = kernels::Bfloat16*;
 
+    std::size_t rows_ = 0;
     AlignedBuffer memory_;
     AlignedBuffer scratch_;
     std::vector<Values> strips_;           // the input of each layer
@@ -39,6 +48,8 @@ class Bfloat16Network {
     std::vector<Values> slopes_;           // of the hidden layers' activations, except relu
     std::vector<Values> gradients_;        // by each layer's sums, in strips
     std::vector<Values> gradient_panels_;  // likewise
+    std::vector<std::size_t> biases_;      // offsets in bias_gradients_
+    AlignedBuffer bias_gradients_;
   };
   // For at most so many rows.
   Workspace make_workspace(std::size_t rows) const;
@@ -54,11 +65,26 @@ class Bfloat16Network {
                const std::vector<kernels::DropoutStream>& dropout, std::size_t first_row,
                Matrix logits) const;
 
-  // From the gradients by the logits to those of all weights and of all biases but the last, in
-  // `gradients`. The last columns of embedded [logits.rows, embedded_columns()] receive those by
-  // what was looked up; it is padded as in kernels/vector.h.
-  void backward(Workspace& workspace, ConstMatrix logits, float dropout_scale, float* gradients,
+  // From the gradients by the logits down. The last columns of embedded
+  // [logits.rows, embedded_columns()] receive those by what was looked up; it is padded as in
+  // kernels/vector.h.
+  void backward(Workspace& workspace, ConstMatrix logits, float dropout_scale,
                 Matrix embedded) const;
+
+  // The gradient of a layer's bias, of the rows of the workspace: padded.
+  const float* bias_gradient(const Workspace& workspace, std::size_t layer) const;
+
+  // Memory for one call at a time.
+  class Scratch {
+    friend class Bfloat16Network;
+    std::vector<kernels::Product> products_;
+    AlignedBuffer sums_{kernels::product_scratch()};
+  };
+
+  // The gradient of a block of W: `to` is [block.rows, block.columns], in rows of `stride` floats.
+  // Those of the workspaces, which all have rows, are added in their order.
+  void weight_gradient(std::span<const Workspace* const> workspaces, const Block& block, float* to,
+                       std::size_t stride, Scratch& scratch) const;
 
   // 0 without embeddings, else at least as many as they give a row.
   std::size_t embedded_columns() const { return layers_[0].inputs - layers_[0].first_transposed; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -19,7 +20,12 @@ constexpr std::size_t kPageFloats = 4096 / sizeof(float);
 
 constexpr std::size_t kNormBlock = 1 << 16;  // floats
 constexpr std::size_t kMostMoments = 2;
-constexpr std::size_t kUpdateFloats = 1 << 12;  // of one part of an update
+
+// Blocks of W are at most so large that gradient, weights and moments stay in the second cache
+// between the product and the update, and so many that shards end at about the same time.
+constexpr std::size_t kBlockRows = 128;
+constexpr std::size_t kBlockColumns = 1024;
+constexpr std::size_t kBlocksPerShard = 4;
 
 Matrix first_rows(Matrix matrix, std::size_t rows) {
   return {matrix.data, rows, matrix.columns, matrix.stride};
@@ -32,9 +38,10 @@ Learner::Learner(const LearnerConfig& config, Team& team)
       plan_(make_plan(config.network, config.batch_size, config.num_threads, config.precision)),
       team_(team) {
   make_pieces();
-  if (config_.precision == Precision::kBfloat16)
+  if (config_.precision == Precision::kBfloat16) {
     bfloat16_.emplace(config_.network, pieces_[0].layout);
-  make_update_parts();
+    make_blocks();
+  }
   parameters_ = AlignedBuffer(size_);
   for (std::size_t i = 0; i < config_.optimizer.moments(); ++i) moments_.emplace_back(size_);
   set_weights(initial_weights(config_.network, config_.seed));
@@ -43,32 +50,31 @@ Learner::Learner(const LearnerConfig& config, Team& team)
 
 void Learner::set_weights(const Weights& weights) {
   scatter(weights, parameters_.data());
-  if (!bfloat16_) return;
-  for (const UpdatePart& part : update_parts_) {
-    if (part.rows.size() > 0) bfloat16_->pack(parameters_.data(), part.layer, part.rows);
-  }
+  for (const Bfloat16Network::Block& block : blocks_) bfloat16_->pack(parameters_.data(), block);
 }
 
-void Learner::make_update_parts() {
-  if (plan_.split == Split::kUnits) return;
-  if (!bfloat16_) {
-    for (std::size_t begin = 0; begin < size_; begin += kUpdateFloats)
-      update_parts_.push_back({{begin, std::min(begin + kUpdateFloats, size_)}, 0, {}});
-    return;
-  }
+void Learner::make_blocks() {
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
-  update_parts_.push_back({{0, layers[0].weight}, 0, {}});
+  const std::size_t share = pieces_[0].layout.count() / (plan_.shards * kBlocksPerShard);
+  std::size_t largest = 0;
   for (std::size_t index = 0; index < layers.size(); ++index) {
     const ParameterLayout::Layer& layer = layers[index];
-    for (std::size_t row = 0; row < layer.inputs; row += kernels::kTile) {
-      const std::size_t end = std::min(row + kernels::kTile, layer.inputs);
-      const std::size_t end_float =
-          end == layer.inputs ? layer.bias : layer.weight + end * layer.outputs;
-      update_parts_.push_back({{layer.weight + row * layer.outputs, end_float}, index, {row, end}});
+    // The update takes whole rows, or parts of rows that it can go through in vectors.
+    const bool is_wide = layer.outputs > kBlockColumns && layer.outputs % kernels::kPad == 0;
+    const std::size_t columns = is_wide ? kBlockColumns : layer.outputs;
+    const std::size_t rows =
+        std::clamp(share / columns / kernels::kTile * kernels::kTile, kernels::kTile, kBlockRows);
+    for (std::size_t row = 0; row < layer.inputs; row += rows) {
+      for (std::size_t column = 0; column < layer.outputs; column += columns) {
+        blocks_.push_back({index,
+                           {row, std::min(row + rows, layer.inputs)},
+                           {column, std::min(column + columns, layer.outputs)}});
+        largest = std::max(largest, blocks_.back().rows.size() * blocks_.back().columns.size());
+      }
     }
-    const std::size_t next = index + 1 < layers.size() ? layers[index + 1].weight : size_;
-    update_parts_.push_back({{layer.bias, next}, index, {}});
   }
+  for (std::size_t worker = 0; worker < team_.workers(); ++worker)
+    scratch_.push_back({{}, AlignedBuffer(largest + kernels::kPad), {}});
 }
 
 void Learner::make_pieces() {
@@ -91,7 +97,7 @@ void Learner::make_workspaces() {
     if (bfloat16_) {
       workspaces_.push_back(
           make_bfloat16_workspace(shard_of_rows(config_.batch_size, plan_, 0).size()));
-      gradients_.emplace_back(size_);
+      gradients_.emplace_back(pieces_[0].layout.layers()[0].weight);
     } else if (plan_.split == Split::kRows) {
       std::vector<std::size_t> widths;
       for (std::size_t layer = 0; layer < network.layers(); ++layer)
@@ -294,15 +300,6 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
     return;
   }
   load_targets(batch, range, workspace);
-  if (bfloat16_) {
-    bfloat16_shard(batch, range, shard);
-  } else {
-    float32_shard(batch, range, shard);
-  }
-}
-
-void Learner::float32_shard(const Batch& batch, Range range, std::size_t shard) {
-  Workspace& workspace = workspaces_[shard];
   const kernels::VectorKernels& vector = kernels::vector_kernels();
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
   const std::size_t last = layers.size() - 1;
@@ -346,13 +343,17 @@ void Learner::float32_shard(const Batch& batch, Range range, std::size_t shard) 
   }
 }
 
-void Learner::bfloat16_shard(const Batch& batch, Range range, std::size_t shard) {
+void Learner::bfloat16_shard(const Batch& batch, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
+  const Range range = shard_of_rows(batch.rows.size(), plan_, shard);
+  if (range.size() == 0) {
+    workspace.sums = {};
+    return;
+  }
+  load_targets(batch, range, workspace);
   const ParameterLayout& layout = pieces_[0].layout;
   const float* const parameters = parameters_.data();
-  float* const gradients = gradients_[shard].data();
   const MlpConfig& network = config_.network;
-  const std::size_t last = layout.layers().size() - 1;
 
   const std::vector<ConstMatrix> tables = tables_of(layout, parameters);
   for (std::size_t row = 0; row < range.size(); row += kernels::kTile) {
@@ -365,21 +366,20 @@ void Learner::bfloat16_shard(const Batch& batch, Range range, std::size_t shard)
   }
   std::vector<kernels::DropoutStream> streams;
   if (network.drop_rate > 0) {
-    for (std::size_t layer = 0; layer < last; ++layer) streams.push_back(dropout(layer));
+    for (std::size_t layer = 0; layer < network.hidden.size(); ++layer)
+      streams.push_back(dropout(layer));
   }
   const Matrix logits = first_rows(workspace.outputs[0], range.size());
   bfloat16_->forward(workspace.bfloat16, parameters, streams, range.begin, logits);
 
   loss_and_gradient(batch, workspace, logits);
-  kernels::vector_kernels().column_sums(logits.data, logits.rows, logits.columns, logits.stride,
-                                        gradients + layout.layers()[last].bias);
   const Matrix embedded = first_rows(workspace.embedded_gradients, range.size());
-  bfloat16_->backward(workspace.bfloat16, logits, dropout(0).scale, gradients, embedded);
+  bfloat16_->backward(workspace.bfloat16, logits, dropout(0).scale, embedded);
   if (network.embeddings.empty()) return;
   Matrix dx = embedded;
   dx.columns = network.embedded();
   dx.data += embedded.columns - dx.columns;
-  look_up_backward(tables_of(layout, gradients), dx, workspace.categories.data());
+  look_up_backward(tables_of(layout, gradients_[shard].data()), dx, workspace.categories.data());
 }
 
 std::vector<const float*> Learner::filled_gradients(std::size_t batch_rows) const {
@@ -412,28 +412,125 @@ void Learner::update_range(const Update& update, const std::vector<const float*>
                            Range range) {
   std::vector<const float*> starts = gradients;
   for (const float*& start : starts) start += range.begin;
+  apply(update, range.begin, starts, range.size());
+}
+
+void Learner::apply(const Update& update, std::size_t start,
+                    std::span<const float* const> gradients, std::size_t size) {
   float* moments[kMostMoments] = {};
-  for (std::size_t i = 0; i < moments_.size(); ++i) moments[i] = moments_[i].data() + range.begin;
-  update.apply(parameters_.data() + range.begin, moments, starts.data(), starts.size(),
-               range.size());
+  for (std::size_t i = 0; i < moments_.size(); ++i) moments[i] = moments_[i].data() + start;
+  update.apply(parameters_.data() + start, moments, gradients.data(), gradients.size(), size);
 }
 
 void Learner::rows_step(const Batch& batch) {
   team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
   const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
   const Update update(config_.optimizer, steps_, gradient_scale(gradients));
+  const std::size_t panels = size_ / kernels::kPad;
   const std::size_t shares = std::min(plan_.shards, team_.workers());
   team_.for_each(shares, [&](std::size_t, std::size_t share) {
-    const std::size_t begin = size_ * share / shares;
-    const std::size_t end = size_ * (share + 1) / shares;
-    auto part = std::ranges::lower_bound(update_parts_, begin, {},
-                                         [](const UpdatePart& each) { return each.floats.begin; });
-    for (; part != update_parts_.end() && part->floats.begin < end; ++part) {
-      update_range(update, gradients, part->floats);
-      if (bfloat16_ && part->rows.size() > 0)
-        bfloat16_->pack(parameters_.data(), part->layer, part->rows);
-    }
+    update_range(
+        update, gradients,
+        {panels * share / shares * kernels::kPad, panels * (share + 1) / shares * kernels::kPad});
   });
+}
+
+std::vector<const Bfloat16Network::Workspace*> Learner::filled_workspaces(
+    std::size_t batch_rows) const {
+  std::vector<const Bfloat16Network::Workspace*> filled;
+  for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
+    if (shard_of_rows(batch_rows, plan_, shard).size() > 0)
+      filled.push_back(&workspaces_[shard].bfloat16);
+  }
+  return filled;
+}
+
+void Learner::bfloat16_gradients(std::size_t batch_rows, float* gradients) {
+  const std::vector<const Bfloat16Network::Workspace*> filled = filled_workspaces(batch_rows);
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  team_.for_each(blocks_.size(), [&](std::size_t worker, std::size_t index) {
+    const Bfloat16Network::Block& block = blocks_[index];
+    bfloat16_->weight_gradient(filled, block, gradients + first_float(block),
+                               layers[block.layer].outputs, scratch_[worker].product);
+  });
+  const auto add = [&](float* to, const float* from, std::size_t size, bool is_first) {
+    for (std::size_t i = 0; i < size; ++i) to[i] = is_first ? from[i] : to[i] + from[i];
+  };
+  for (std::size_t shard = 0; shard < filled.size(); ++shard) {
+    add(gradients, gradients_[shard].data(), layers[0].weight, shard == 0);
+    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+      add(gradients + layers[layer].bias, bfloat16_->bias_gradient(*filled[shard], layer),
+          layers[layer].outputs, shard == 0);
+    }
+  }
+}
+
+std::size_t Learner::first_float(const Bfloat16Network::Block& block) const {
+  const ParameterLayout::Layer& layer = pieces_[0].layout.layers()[block.layer];
+  return layer.weight + block.rows.begin * layer.outputs + block.columns.begin;
+}
+
+void Learner::bfloat16_step(const Batch& batch) {
+  team_.for_each(plan_.shards,
+                 [&](std::size_t, std::size_t shard) { bfloat16_shard(batch, shard); });
+  if (config_.optimizer.global_clipnorm > 0) {
+    bfloat16_clipped_update(batch.rows.size());
+    return;
+  }
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  const std::vector<const Bfloat16Network::Workspace*> filled =
+      filled_workspaces(batch.rows.size());
+  const Update update(config_.optimizer, steps_, 1);
+  team_.for_each(blocks_.size(), [&](std::size_t worker, std::size_t index) {
+    const Bfloat16Network::Block& block = blocks_[index];
+    Scratch& scratch = scratch_[worker];
+    float* const gradient = scratch.block.data();
+    bfloat16_->weight_gradient(filled, block, gradient, block.columns.size(), scratch.product);
+    // The update goes on to the end of the last vector.
+    std::fill_n(gradient + block.rows.size() * block.columns.size(), kernels::kPad, 0.0F);
+    update_block(update, block, gradient, block.columns.size());
+    if (block.rows.begin > 0 || block.columns.begin > 0) return;
+    scratch.gradients.clear();
+    for (const Bfloat16Network::Workspace* const workspace : filled)
+      scratch.gradients.push_back(bfloat16_->bias_gradient(*workspace, block.layer));
+    const ParameterLayout::Layer& layer = layers[block.layer];
+    apply(update, layer.bias, scratch.gradients, kernels::padded(layer.outputs));
+  });
+  if (config_.network.embeddings.empty()) return;
+  std::vector<const float*> tables;
+  for (std::size_t shard = 0; shard < filled.size(); ++shard)
+    tables.push_back(gradients_[shard].data());
+  apply(update, 0, tables, layers[0].weight);
+}
+
+void Learner::bfloat16_clipped_update(std::size_t batch_rows) {
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  if (gradients_.size() == plan_.shards) gradients_.emplace_back(size_);
+  const std::vector<const float*> gradients = {gradients_.back().data()};
+  bfloat16_gradients(batch_rows, gradients_.back().data());
+  const Update update(config_.optimizer, steps_, gradient_scale(gradients));
+  team_.for_each(blocks_.size(), [&](std::size_t, std::size_t index) {
+    const Bfloat16Network::Block& block = blocks_[index];
+    update_block(update, block, gradients[0] + first_float(block), layers[block.layer].outputs);
+  });
+  update_range(update, gradients, {0, layers[0].weight});
+  for (const ParameterLayout::Layer& layer : layers) {
+    update_range(update, gradients, {layer.bias, layer.bias + kernels::padded(layer.outputs)});
+  }
+}
+
+void Learner::update_block(const Update& update, const Bfloat16Network::Block& block,
+                           const float* gradient, std::size_t stride) {
+  const std::size_t outputs = pieces_[0].layout.layers()[block.layer].outputs;
+  const std::size_t columns = block.columns.size();
+  std::size_t start = first_float(block);
+  // Rows of all columns stand without gaps.
+  const bool is_whole = columns == outputs && stride == outputs;
+  const std::size_t runs = is_whole ? 1 : block.rows.size();
+  const std::size_t size = is_whole ? block.rows.size() * outputs : columns;
+  for (std::size_t run = 0; run < runs; ++run, start += outputs, gradient += stride)
+    apply(update, start, std::span(&gradient, 1), kernels::padded(size));
+  bfloat16_->pack(parameters_.data(), block);
 }
 
 void Learner::units_forward(const Batch& batch, std::size_t shard) {
@@ -511,7 +608,11 @@ LossSums Learner::step(const Batch& batch) {
     throw std::logic_error("Learner: batch size");
   LossSums sums;
   if (plan_.split == Split::kRows) {
-    rows_step(batch);
+    if (bfloat16_) {
+      bfloat16_step(batch);
+    } else {
+      rows_step(batch);
+    }
     for (const Workspace& workspace : workspaces_) sums.add(workspace.sums);
   } else {
     units_step(batch);
@@ -523,7 +624,10 @@ LossSums Learner::step(const Batch& batch) {
 
 Weights Learner::gradients(const Batch& batch) {
   std::vector<float> total(size_);
-  if (plan_.split == Split::kRows) {
+  if (bfloat16_) {
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) bfloat16_shard(batch, shard);
+    bfloat16_gradients(batch.rows.size(), total.data());
+  } else if (plan_.split == Split::kRows) {
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
       rows_shard(batch, shard);
       if (shard_of_rows(batch.rows.size(), plan_, shard).size() == 0) continue;

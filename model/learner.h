@@ -96,16 +96,15 @@ class Learner {
     std::size_t start;  // in floats
   };
 
-  // A range of the flat buffers that is updated as a whole, and then, in bfloat16, packed: rows of
-  // a layer's W, or none.
-  struct UpdatePart {
-    Range floats;
-    std::size_t layer = 0;
-    Range rows;
+  // What one worker works in, in bfloat16, with a block of W.
+  struct Scratch {
+    Bfloat16Network::Scratch product;
+    AlignedBuffer block;
+    std::vector<const float*> gradients;
   };
 
   void make_pieces();
-  void make_update_parts();
+  void make_blocks();
   void make_workspaces();
   // `hidden` of the widths belong to hidden layers.
   Workspace make_workspace(std::size_t rows, const std::vector<std::size_t>& widths,
@@ -119,9 +118,18 @@ class Learner {
   // The gradients of the tables, from dy by the first layer's outputs.
   void embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const;
   void rows_shard(const Batch& batch, std::size_t shard);
-  void float32_shard(const Batch& batch, Range range, std::size_t shard);
-  void bfloat16_shard(const Batch& batch, Range range, std::size_t shard);
+  void bfloat16_shard(const Batch& batch, std::size_t shard);
   void rows_step(const Batch& batch);
+  void bfloat16_step(const Batch& batch);
+  // The workspaces of the shards that have rows.
+  std::vector<const Bfloat16Network::Workspace*> filled_workspaces(std::size_t batch_rows) const;
+  // All gradients, added over the shards, in the places of the parameters.
+  void bfloat16_gradients(std::size_t batch_rows, float* gradients);
+  void bfloat16_clipped_update(std::size_t batch_rows);
+  // Of the gradient in rows of `stride` floats; then the block is packed.
+  void update_block(const Update& update, const Bfloat16Network::Block& block,
+                    const float* gradient, std::size_t stride);
+  std::size_t first_float(const Bfloat16Network::Block& block) const;
   void units_forward(const Batch& batch, std::size_t shard);
   void units_backward(const Batch& batch, std::size_t shard);
   void units_step(const Batch& batch);
@@ -130,7 +138,10 @@ class Learner {
   std::vector<const float*> filled_gradients(std::size_t batch_rows) const;
   // The factor that brings the gradient to the length allowed.
   double gradient_scale(const std::vector<const float*>& gradients);
-  // Over the floats of `range` of the flat buffers.
+  // Over `size` floats of the flat buffers from `start` on; gradients point to where theirs begin.
+  void apply(const Update& update, std::size_t start, std::span<const float* const> gradients,
+             std::size_t size);
+  // Over the floats of `range` of the flat buffers; gradients point to the begin of such.
   void update_range(const Update& update, const std::vector<const float*>& gradients, Range range);
 
   kernels::DropoutStream dropout(std::size_t layer) const;
@@ -153,11 +164,14 @@ class Learner {
   std::vector<Piece> pieces_;
   std::size_t size_ = 0;  // of a flat buffer, in floats
   AlignedBuffer parameters_;
-  std::vector<AlignedBuffer> moments_;    // the optimizer's state
-  std::vector<AlignedBuffer> gradients_;  // of each shard of rows; of all shards of units in one
-  std::vector<Workspace> workspaces_;     // one per shard
+  std::vector<AlignedBuffer> moments_;  // the optimizer's state
+  // Of each shard of rows; of all shards of units in one. In bfloat16, of each shard's tables; for
+  // a limit to the gradient's length, one more of all parameters.
+  std::vector<AlignedBuffer> gradients_;
+  std::vector<Workspace> workspaces_;  // one per shard
   std::optional<Bfloat16Network> bfloat16_;
-  std::vector<UpdatePart> update_parts_;  // of shards of rows, all that there is, in order
+  std::vector<Bfloat16Network::Block> blocks_;  // of all W, each the work of one worker
+  std::vector<Scratch> scratch_;                // one per worker
 };
 
 }  // namespace mlp

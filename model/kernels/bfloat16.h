@@ -35,7 +35,8 @@ enum class Bfloat16Set { kAvx512, kAmx };
 
 using Bfloat16 = std::uint16_t;  // the upper half of a float32
 
-// left [rows, inner] times panels [inner, columns]. `scratch` holds product_scratch() floats.
+// left [rows, inner] times panels [inner, columns]. Either may be part of a larger matrix: whole
+// strips, or whole panels. `scratch` holds product_scratch() floats.
 struct Product {
   const Bfloat16* left;  // strips
   std::size_t rows;
@@ -81,14 +82,17 @@ struct Bfloat16Kernels {
   void (*pack_gradient)(const float* from, std::size_t rows, std::size_t columns,
                         std::size_t stride, Bfloat16* strips, Bfloat16* panels);
 
-  // Rows first_row..first_row + rows of W [inputs, outputs], from `weight` on, a multiple of kTile
-  // but for the last ones -> their part of the panels of W [inputs, outputs].
-  void (*pack_weight)(const float* weight, std::size_t first_row, std::size_t rows,
-                      std::size_t inputs, std::size_t outputs, Bfloat16* panels);
+  // A block of W [inputs, outputs], from `weight` on in rows of `outputs` floats, whose place in W
+  // is at `row` and `column`, multiples of kTile -> its part of the panels of W. Blocks end at
+  // multiples of kTile too, or where W ends.
+  void (*pack_weight)(const float* weight, std::size_t row, std::size_t rows, std::size_t column,
+                      std::size_t columns, std::size_t inputs, std::size_t outputs,
+                      Bfloat16* panels);
 
-  // Likewise -> their part of the panels of transpose(W) [outputs, inputs].
-  void (*pack_transposed_weight)(const float* weight, std::size_t first_row, std::size_t rows,
-                                 std::size_t outputs, Bfloat16* panels);
+  // Likewise -> its part of the panels of transpose(W) [outputs, inputs].
+  void (*pack_transposed_weight)(const float* weight, std::size_t row, std::size_t rows,
+                                 std::size_t column, std::size_t columns, std::size_t outputs,
+                                 Bfloat16* panels);
 
   // y = f(x W + bias), with inverted dropout.
   void (*hidden)(const Product* product, const HiddenOutput* output);
@@ -102,8 +106,10 @@ struct Bfloat16Kernels {
   void (*values)(const Product* product, const float* bias, std::size_t rows, std::size_t columns,
                  float* to, std::size_t stride);
 
-  // to [rows, columns] = product, without gaps or padding.
-  void (*weight_gradient)(const Product* product, std::size_t rows, std::size_t columns, float* to);
+  // to [rows, columns], in rows of `stride` floats without padding = the sum of `count` products of
+  // equal rows and columns, in their order.
+  void (*weight_gradient)(const Product* products, std::size_t count, std::size_t rows,
+                          std::size_t columns, float* to, std::size_t stride);
 };
 
 // Floats that a product needs to work in.

@@ -162,59 +162,76 @@ void pack_gradient(const float* from, std::size_t rows, std::size_t columns, std
   }
 }
 
-void pack_weight(const float* weight, std::size_t first_row, std::size_t rows, std::size_t inputs,
-                 std::size_t outputs, Bfloat16* panels) {
+void pack_weight(const float* weight, std::size_t row, std::size_t rows, std::size_t column,
+                 std::size_t columns, std::size_t inputs, std::size_t outputs, Bfloat16* panels) {
   for (std::size_t i = 0; i < rows; i += kTile) {
-    for (std::size_t j = 0; j < outputs; j += kTile) {
+    for (std::size_t j = 0; j < columns; j += kTile) {
       __m512i block[kTile];
-      load_block(weight + i * outputs + j, outputs, rows - i, outputs - j, block);
-      store_panels(block, panels, first_row + i, j, tile_up(inputs));
+      load_block(weight + i * outputs + j, outputs, rows - i, columns - j, block);
+      store_panels(block, panels, row + i, column + j, tile_up(inputs));
     }
   }
 }
 
-void pack_transposed_weight(const float* weight, std::size_t first_row, std::size_t rows,
-                            std::size_t outputs, Bfloat16* panels) {
+void pack_transposed_weight(const float* weight, std::size_t row, std::size_t rows,
+                            std::size_t column, std::size_t columns, std::size_t outputs,
+                            Bfloat16* panels) {
   const std::size_t inner = tile_up(outputs);
   for (std::size_t i = 0; i < tile_up(rows); i += kHalf) {
-    for (std::size_t j = 0; j < outputs; j += kTile) {
+    for (std::size_t j = 0; j < columns; j += kTile) {
       __m512i block[kHalf];
-      for (std::size_t row = 0; row < kHalf; ++row) {
-        block[row] = i + row < rows ? load_row(weight + (i + row) * outputs + j, outputs - j)
-                                    : _mm512_setzero_si512();
+      for (std::size_t k = 0; k < kHalf; ++k) {
+        block[k] = i + k < rows ? load_row(weight + (i + k) * outputs + j, columns - j)
+                                : _mm512_setzero_si512();
       }
       transpose_words(block);
-      Bfloat16* const to = panels + panel_at(first_row + i, inner) + j * kHalf;
+      Bfloat16* const to = panels + panel_at(row + i, inner) + (column + j) * kHalf;
       for (std::size_t pair = 0; pair < kHalf; ++pair)
         _mm512_storeu_si512(to + pair * kTile, block[pair]);
     }
   }
 }
 
-// Calls finish(sums, row, column) with each 32 x 32 block of the product; of one column's blocks,
-// in the order of the rows.
+// How the inner dimension of a product is cut.
+struct InnerBlocks {
+  std::size_t count;
+  std::size_t size;
+};
+
+inline InnerBlocks inner_blocks(const Product& product) {
+  const std::size_t count = (product.inner + kBlockInner - 1) / kBlockInner;
+  return {count, (product.inner / kTile + count - 1) / count * kTile};
+}
+
+// Calls finish(sums, row, column) with each 32 x 32 block of the sum of the products, which have
+// equal rows and columns; of one column's blocks, in the order of the rows.
 template <typename Finish>
-inline void multiply(const Product& product, Finish finish) {
+inline void multiply(const Product* products, std::size_t count, Finish finish) {
   const typename Tiles::Use use;
-  const std::size_t inner_blocks = (product.inner + kBlockInner - 1) / kBlockInner;
-  const std::size_t block_inner = (product.inner / kTile + inner_blocks - 1) / inner_blocks * kTile;
-  const std::size_t panel_stride = panel_at(kHalf, product.inner);  // and that of strips
-  alignas(64) float last[kTileSums];
-  for (std::size_t row = 0; row < product.rows; row += kBlockRows) {
-    const std::size_t end_row = least(row + kBlockRows, product.rows);
-    for (std::size_t column = 0; column < product.columns; column += kBlockColumns) {
-      const std::size_t end_column = least(column + kBlockColumns, product.columns);
-      for (std::size_t k = 0; k < product.inner; k += block_inner) {
-        const std::size_t steps = least(block_inner, product.inner - k) / kTile;
-        const bool is_last = k + block_inner >= product.inner;
-        float* sums = product.scratch;
-        for (std::size_t j = column; j < end_column; j += kTile) {
-          const Bfloat16* const panels = product.panels + panel_at(j, product.inner) + k * kHalf;
-          for (std::size_t i = row; i < end_row; i += kTile, sums += kTileSums) {
-            const Bfloat16* const left = product.left + strip_at(i, k, product.inner);
-            float* const here = inner_blocks == 1 ? last : sums;
-            Tiles::multiply(left, panels, panel_stride, steps, k > 0, here);
-            if (is_last) finish(here, i, j);
+  const bool in_one = count == 1 && inner_blocks(products[0]).count == 1;
+  const std::size_t rows = products[0].rows;
+  const std::size_t columns = products[0].columns;
+  alignas(64) float one[kTileSums];
+  for (std::size_t row = 0; row < rows; row += kBlockRows) {
+    const std::size_t end_row = least(row + kBlockRows, rows);
+    for (std::size_t column = 0; column < columns; column += kBlockColumns) {
+      const std::size_t end_column = least(column + kBlockColumns, columns);
+      for (std::size_t p = 0; p < count; ++p) {
+        const Product& product = products[p];
+        const std::size_t block = inner_blocks(product).size;
+        const std::size_t stride = panel_at(kHalf, product.inner);  // as that of strips
+        for (std::size_t k = 0; k < product.inner; k += block) {
+          const std::size_t steps = least(block, product.inner - k) / kTile;
+          const bool is_last = p + 1 == count && k + block >= product.inner;
+          float* sums = products[0].scratch;
+          for (std::size_t j = column; j < end_column; j += kTile) {
+            const Bfloat16* const panels = product.panels + panel_at(j, product.inner) + k * kHalf;
+            for (std::size_t i = row; i < end_row; i += kTile, sums += kTileSums) {
+              float* const here = in_one ? one : sums;
+              Tiles::multiply(product.left + strip_at(i, k, product.inner), panels, stride, steps,
+                              p + k > 0, here);
+              if (is_last) finish(here, i, j);
+            }
           }
         }
       }
@@ -281,7 +298,7 @@ inline void hidden_block(const float* sums, std::size_t row, std::size_t column,
 
 void hidden(const Product* product, const HiddenOutput* output) {
   with_activation(output->activation, [&](auto function) {
-    multiply(*product, [&](const float* sums, std::size_t row, std::size_t column) {
+    multiply(product, 1, [&](const float* sums, std::size_t row, std::size_t column) {
       hidden_block<decltype(function)>(sums, row, column, *product, *output);
     });
   });
@@ -298,7 +315,7 @@ void hidden_gradient(const Product* product, const HiddenGradient* gradient) {
   const std::size_t stride = product->columns;
   const bool is_relu = gradient->activation == Activation::kRelu;
   const V scale = Simd::set(gradient->scale);
-  multiply(*product, [&](const float* sums, std::size_t row, std::size_t column) {
+  multiply(product, 1, [&](const float* sums, std::size_t row, std::size_t column) {
     float* const db = gradient->db + column;
     Halves total = {Simd::set(0.0F), Simd::set(0.0F)};
     if (row > 0) total = load_halves(db, gradient->columns - column);
@@ -327,7 +344,7 @@ void hidden_gradient(const Product* product, const HiddenGradient* gradient) {
 
 void values(const Product* product, const float* bias, std::size_t rows, std::size_t columns,
             float* to, std::size_t stride) {
-  multiply(*product, [&](const float* sums, std::size_t row, std::size_t column) {
+  multiply(product, 1, [&](const float* sums, std::size_t row, std::size_t column) {
     if (column >= columns) return;
     Halves b = {Simd::set(0.0F), Simd::set(0.0F)};
     if (bias != nullptr) b = load_halves(bias + column, columns - column);
@@ -339,14 +356,15 @@ void values(const Product* product, const float* bias, std::size_t rows, std::si
   });
 }
 
-void weight_gradient(const Product* product, std::size_t rows, std::size_t columns, float* to) {
-  multiply(*product, [&](const float* sums, std::size_t row, std::size_t column) {
+void weight_gradient(const Product* products, std::size_t count, std::size_t rows,
+                     std::size_t columns, float* to, std::size_t stride) {
+  multiply(products, count, [&](const float* sums, std::size_t row, std::size_t column) {
     if (row >= rows || column >= columns) return;
-    const __mmask16 a = first_lanes(columns - column);
-    const __mmask16 b =
-        columns - column <= kHalf ? __mmask16{0} : first_lanes(columns - column - kHalf);
+    const std::size_t left = columns - column;
+    const __mmask16 a = first_lanes(left);
+    const __mmask16 b = left <= kHalf ? __mmask16{0} : first_lanes(left - kHalf);
     for (std::size_t i = 0; i < least(kTile, rows - row); ++i) {
-      float* const place = to + (row + i) * columns + column;
+      float* const place = to + (row + i) * stride + column;
       _mm512_mask_storeu_ps(place, a, Simd::load(sums + i * kTile));
       _mm512_mask_storeu_ps(place + kHalf, b, Simd::load(sums + i * kTile + kHalf));
     }
