@@ -122,7 +122,23 @@ void set_early_stopping(const Hyperparameters& hyperparameters, const Schema& sc
   config.early_stopping = stopping;
 }
 
+PrecisionChoice choose_precision(const std::string& wanted, const MlpConfig& network,
+                                 std::size_t batch_size) {
+  if (wanted == "auto") return fastest_precision(network, batch_size);
+  const Precision precision =
+      wanted == name(Precision::kBfloat16) ? Precision::kBfloat16 : Precision::kFloat32;
+  return {precision, wanted == Hyperparameters().precision ? "the default" : "as asked"};
+}
+
 }  // namespace
+
+void check_precision(const Hyperparameters& hyperparameters) {
+  if (hyperparameters.precision != name(Precision::kBfloat16) || has_bfloat16()) return;
+  throw UserError(
+      "Hyperparameter precision: found bfloat16, for which this CPU has no instructions. Expected "
+      "float32 or auto here; AMX and AVX512-BF16, which bfloat16 needs, come with instances such "
+      "as ml.m7i, ml.c7i and ml.m7a, unless MLP_MAX_CPU_ISA caps them.");
+}
 
 std::string_view loss_name(Loss loss) {
   const auto found = std::ranges::find(loss_choices(), loss, &LossChoice::loss);
@@ -164,6 +180,7 @@ TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schem
   config.scale_target = hyperparameters.scale_target;
   config.eval_metrics = check_eval_metrics(hyperparameters.eval_metrics, schema);
   config.top_k = static_cast<std::size_t>(hyperparameters.top_k);
+  config.precision = choose_precision(hyperparameters.precision, config.network, config.batch_size);
   set_early_stopping(hyperparameters, schema, validates, config);
   return config;
 }

@@ -16,6 +16,9 @@ namespace mlp {
 // By Keras's name.
 std::string_view loss_name(Loss loss);
 
+// Throws UserError where the CPU lacks the precision that is asked for.
+void check_precision(const Hyperparameters& hyperparameters);
+
 MetricStyle metric_style(const Hyperparameters& hyperparameters);
 
 // What the trainer does about these hyperparameters and rows. `validates`: there are validation

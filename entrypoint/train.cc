@@ -117,6 +117,7 @@ void log_job(const TrainingData& data, const TrainerConfig& config, std::size_t 
   spdlog::info("Network: {}; num_threads {}, {} workers, {}", network_text(config),
                config.num_threads, workers,
                kernels::name(kernels::vector_kernels().instruction_set));
+  spdlog::info("Precision: {}, {}", name(config.precision.precision), config.precision.reason);
 }
 
 void warn_of_labels(const TrainingData& data) {
@@ -141,6 +142,7 @@ Artifact make_artifact(const TrainingData& data, const TrainerConfig& config,
   artifact.weights = result.candidate.weights;
   artifact.hyperparameters = to_json(hyperparameters);
   artifact.num_threads = config.num_threads;
+  artifact.precision = config.precision;
   artifact.history = result.history;
   artifact.versions = {
       {"mlp", MLP_VERSION},
@@ -355,6 +357,7 @@ void train_command(const CommandLine& line, const Variables& variables,
       parse_hyperparameters(environment.hyperparameters, line.hyperparameters, notes,
                             strict == variables.end() || strict->second != "false");
   check_metric_names(hyperparameters.eval_metrics);
+  check_precision(hyperparameters);
   for (const std::string& note : notes) spdlog::info("{}", note);
   const auto deadline = hyperparameters.max_runtime_seconds
                             ? start + std::chrono::seconds(*hyperparameters.max_runtime_seconds)

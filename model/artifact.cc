@@ -315,6 +315,8 @@ Json metadata_of(const Artifact& artifact) {
       {"activation", name(artifact.activation)},
       {"hyperparameters", artifact.hyperparameters},
       {"num_threads", artifact.num_threads},
+      {"precision",
+       {{"name", name(artifact.precision.precision)}, {"reason", artifact.precision.reason}}},
       {"history", {{"columns", artifact.history.columns}, {"rows", std::move(rows)}}},
   };
   for (const EmbeddingWeights& table : artifact.weights.embeddings) {
@@ -350,6 +352,14 @@ Task task_from_json(const Json& name) {
   throw std::range_error("the task is none that is known");
 }
 
+Precision precision_from_json(const Json& name) {
+  const auto text = name.get<std::string>();
+  for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    if (text == mlp::name(precision)) return precision;
+  }
+  throw std::range_error("the precision is none that is known");
+}
+
 Activation activation_from_json(const Json& name) {
   const auto text = name.get<std::string>();
   if (const auto found = find_activation(text)) return *found;
@@ -360,6 +370,10 @@ void fill_from_metadata(Artifact& artifact, Json& metadata, std::int64_t version
   artifact.versions = std::move(metadata.at("versions"));
   artifact.hyperparameters = std::move(metadata.at("hyperparameters"));
   artifact.num_threads = count_from_json(metadata.at("num_threads"));
+  if (const auto found = metadata.find("precision"); found != metadata.end()) {
+    artifact.precision = {precision_from_json(found->at("name")),
+                          found->at("reason").get<std::string>()};
+  }
   artifact.drop_rate = metadata.at("drop_rate").get<double>();
 
   Json& schema = metadata.at("schema");

@@ -10,6 +10,7 @@
 
 #include "model/activation.h"
 #include "model/history.h"
+#include "model/precision.h"
 #include "model/preprocessor.h"
 #include "model/schema.h"
 #include "model/weights.h"
@@ -34,6 +35,7 @@ struct Artifact {
   Weights weights;
   nlohmann::ordered_json hyperparameters = nlohmann::ordered_json::object();  // as used, by name
   std::size_t num_threads = 1;
+  PrecisionChoice precision;  // of training; prediction is in float32
   History history;
   // Of this program and its libraries, by name.
   nlohmann::ordered_json versions = nlohmann::ordered_json::object();

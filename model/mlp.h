@@ -40,4 +40,17 @@ struct MlpConfig {
   }
 };
 
+// Floating point operations of a training step's matrix products: forward and dW of each layer, and
+// dx, of which the first one needs that of embeddings alone.
+inline double step_operations(const MlpConfig& config, std::size_t batch_size) {
+  double products =
+      static_cast<double>(config.embedded()) * static_cast<double>(config.layer_outputs(0));
+  for (std::size_t layer = 0; layer < config.layers(); ++layer) {
+    const double weights = static_cast<double>(config.layer_inputs(layer)) *
+                           static_cast<double>(config.layer_outputs(layer));
+    products += weights * (layer == 0 ? 2 : 3);
+  }
+  return 2 * products * static_cast<double>(batch_size);
+}
+
 }  // namespace mlp

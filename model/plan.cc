@@ -13,18 +13,6 @@ constexpr std::size_t kLeastRows =
     16;  // a shard of rows below this runs its matrix products inefficiently
 constexpr double kLeastSharedOperations = 2e6;  // of a whole step
 
-double operations(const MlpConfig& config, std::size_t batch_size) {
-  // Forward and dW of each layer, and dx, of which the first one needs that of embeddings alone.
-  double products =
-      static_cast<double>(config.embedded()) * static_cast<double>(config.layer_outputs(0));
-  for (std::size_t layer = 0; layer < config.layers(); ++layer) {
-    const double weights = static_cast<double>(config.layer_inputs(layer)) *
-                           static_cast<double>(config.layer_outputs(layer));
-    products += weights * (layer == 0 ? 2 : 3);
-  }
-  return 2 * products * static_cast<double>(batch_size);
-}
-
 std::size_t ceiling_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -34,7 +22,8 @@ Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_
   Plan by_rows;
   const bool is_bfloat16 = precision == Precision::kBfloat16;
   if (is_bfloat16) by_rows.row_group = kernels::kTile;
-  if (num_threads <= 1 || operations(config, batch_size) < kLeastSharedOperations) return by_rows;
+  if (num_threads <= 1 || step_operations(config, batch_size) < kLeastSharedOperations)
+    return by_rows;
   const std::size_t least_rows = is_bfloat16 ? kernels::kTile : kLeastRows;
   by_rows.shards = std::clamp<std::size_t>(batch_size / least_rows, 1, num_threads);
   if (is_bfloat16) return by_rows;

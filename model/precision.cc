@@ -3,6 +3,12 @@
 #include "model/kernels/bfloat16.h"
 
 namespace mlp {
+namespace {
+
+// Of a step, from which on AMX gained in docs/performance.md's measurements.
+constexpr double kLeastOperations = 4e6;
+
+}  // namespace
 
 std::string_view name(Precision precision) {
   return precision == Precision::kBfloat16 ? "bfloat16" : "float32";
@@ -11,9 +17,14 @@ std::string_view name(Precision precision) {
 bool has_bfloat16() { return kernels::bfloat16_kernels() != nullptr; }
 
 PrecisionChoice fastest_precision(const MlpConfig& config, std::size_t batch_size) {
-  (void)config;
-  (void)batch_size;
-  return {};
+  const kernels::Bfloat16Kernels* const kernels = kernels::bfloat16_kernels();
+  if (kernels == nullptr) return {Precision::kFloat32, "since this CPU has no bfloat16"};
+  // AVX512-BF16 alone multiplies no faster than float32 on some CPUs.
+  if (kernels->set != kernels::Bfloat16Set::kAmx)
+    return {Precision::kFloat32, "since this CPU has bfloat16 without AMX"};
+  if (step_operations(config, batch_size) < kLeastOperations)
+    return {Precision::kFloat32, "since steps are too small for AMX"};
+  return {Precision::kBfloat16, "since AMX makes it the faster"};
 }
 
 }  // namespace mlp

@@ -291,6 +291,12 @@ std::vector<Definition> run_definitions() {
   return {
       {"seed", Integer{&H::seed, 0, kMaxSeed},
        "Start of all random numbers; equal seeds and num_threads give equal models."},
+      {"precision",
+       Choice{&H::precision,
+              {"float32", "bfloat16", "auto"},
+              {{"fp32", "float32"}, {"bf16", "bfloat16"}, {"mixed_bfloat16", "bfloat16"}}},
+       "What training multiplies in: float32, or bfloat16 with weights and sums in float32, which "
+       "needs a CPU with AMX or AVX512-BF16; auto: bfloat16 where that is the faster."},
       {"num_threads", OptionalInteger{&H::num_threads, 1, 1024},
        "Threads to compute with; not given: the CPUs that the process may use."},
   };

@@ -75,6 +75,7 @@ struct Hyperparameters {
 
   // Run
   std::int64_t seed = 0;
+  std::string precision = "float32";        // float32, bfloat16, auto
   std::optional<std::int64_t> num_threads;  // not given: the CPUs this process may use
 };
 

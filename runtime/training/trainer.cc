@@ -164,6 +164,7 @@ LearnerConfig learner_config(const TrainerConfig& config, const Dataset& trainin
       in_steps(config, (training.rows.size() + learner.batch_size - 1) / learner.batch_size);
   learner.seed = config.seed;
   learner.num_threads = config.num_threads;
+  learner.precision = config.precision.precision;
   return learner;
 }
 

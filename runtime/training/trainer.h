@@ -11,6 +11,7 @@
 #include "model/loss.h"
 #include "model/mlp.h"
 #include "model/optimizer.h"
+#include "model/precision.h"
 #include "model/schema.h"
 #include "model/team.h"
 #include "runtime/data/dataset.h"
@@ -32,6 +33,7 @@ struct TrainerConfig {
   std::size_t batch_size = 1;
   std::uint64_t seed = 0;
   std::size_t num_threads = 1;
+  PrecisionChoice precision;
   // Regression: learn targets brought to mean 0 and variance 1, and fold the scale into the last
   // layer at the end. Metrics are in original units all the same.
   bool scale_target = true;

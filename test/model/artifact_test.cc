@@ -46,6 +46,7 @@ Artifact classifier() {
   artifact.weights.layers = {dense(6, 4), dense(4, 3)};
   artifact.hyperparameters = {{"epochs", 5}, {"learning_rate", 0.001}, {"dense_hidden", {4}}};
   artifact.num_threads = 2;
+  artifact.precision = {Precision::kBfloat16, "as asked"};
   artifact.history.columns = {"epoch", "loss", "val_loss"};
   artifact.history.rows = {{1, 0.1, 1.0 / 3}, {2, 5e-324, 1.7976931348623157e308}};
   artifact.versions = {{"mlp", "0.1.0"}};
@@ -103,6 +104,8 @@ void check_equal(const Artifact& a, const Artifact& b) {
   }
   CHECK(a.hyperparameters == b.hyperparameters);
   CHECK(a.num_threads == b.num_threads);
+  CHECK(a.precision.precision == b.precision.precision);
+  CHECK(a.precision.reason == b.precision.reason);
   CHECK(a.history.columns == b.history.columns);
   CHECK(a.history.rows == b.history.rows);
   CHECK(a.versions == b.versions);
@@ -528,6 +531,7 @@ TEST_SUITE("model") {
         {"/schema/targets", 2, "It has 2 targets."},
         {"/schema/target_names", {"a", "b"}, "It names 2 targets but has 1."},
         {"/activation", "softsign", "the activation is none that is known"},
+        {"/precision/name", "float16", "the precision is none that is known"},
         {"/text_encoding", "latin-1", ""},
         {"/normalized", true, "mean can't be read"},
         {"/dense_layers", 0, "It has no layers."},
@@ -558,6 +562,11 @@ TEST_SUITE("model") {
       CAPTURE(key);
       nlohmann::ordered_json metadata = good;
       metadata.erase(key);
+      if (key == "precision") {  // older files have none
+        CHECK(artifact_from_bytes(with_metadata(bytes, metadata.dump()), "model.h5")
+                  .precision.precision == Precision::kFloat32);
+        continue;
+      }
       const std::string error = error_of(with_metadata(bytes, metadata.dump()));
       CHECK_MESSAGE(error.find(fmt::format("key '{}' not found", key)) != std::string::npos, error);
     }

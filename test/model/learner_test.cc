@@ -410,6 +410,118 @@ TEST_SUITE("model") {
     }
   }
 
+  TEST_CASE("Learner: gradients in bfloat16 are those in float32, but for rounding") {
+    if (!has_bfloat16()) return;
+    // Relative to the length of the same W's gradient: operands have 8 bits, errors add up over
+    // layers, and where a sum is near a kink of the activation, a row's slope is another.
+    constexpr double kTolerance = 0.1;
+    MlpConfig with_embeddings = {40, {64, 40}, 5, 0.25};
+    with_embeddings.embeddings = {{9, 17}, {30, 33}};
+    for (MlpConfig network : {MlpConfig{5, {7, 4}, 3, 0.3}, MlpConfig{100, {96, 70}, 10, 0.2},
+                              MlpConfig{784, {33}, 40}, MlpConfig{50, {}, 4}, with_embeddings}) {
+      for (const Activation activation : kAllActivations) {
+        CAPTURE(std::string(name(activation)));
+        network.activation = activation;
+        const Rows rows(150, network);
+        Team team(2);
+        LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 2);
+        Learner exact(config, team);
+        config.precision = Precision::kBfloat16;
+        Learner rounded(config, team);
+        const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
+        exact.step(batch);
+        rounded.set_weights(exact.weights());
+        rounded.step(batch);
+        rounded.set_weights(exact.weights());
+        const Weights a = exact.gradients(batch);
+        const Weights b = rounded.gradients(batch);
+        const auto compare = [&](const std::vector<float>& left, const std::vector<float>& right) {
+          REQUIRE(left.size() == right.size());
+          double squares = 0;
+          double errors = 0;
+          for (std::size_t i = 0; i < left.size(); ++i) {
+            squares += std::pow(static_cast<double>(left[i]), 2);
+            errors += std::pow(static_cast<double>(left[i] - right[i]), 2);
+          }
+          CHECK(std::sqrt(errors / squares) < kTolerance);
+        };
+        for (std::size_t layer = 0; layer < a.layers.size(); ++layer) {
+          CAPTURE(layer);
+          compare(a.layers[layer].weight, b.layers[layer].weight);
+          compare(a.layers[layer].bias, b.layers[layer].bias);
+        }
+        for (std::size_t table = 0; table < a.embeddings.size(); ++table)
+          compare(a.embeddings[table].values, b.embeddings[table].values);
+      }
+    }
+  }
+
+  TEST_CASE("Learner: in bfloat16 the bits follow from num_threads, not from the workers") {
+    if (!has_bfloat16()) return;
+    OptimizerConfig clipped;
+    clipped.weight_decay = 0.01;
+    clipped.global_clipnorm = 0.5;
+    OptimizerConfig nesterov;
+    nesterov.kind = OptimizerKind::kSgd;
+    nesterov.momentum = 0.9;
+    nesterov.nesterov = true;
+    MlpConfig with_embeddings = {60, {96}, 10, 0.2};
+    with_embeddings.embeddings = {{3, 2}, {90, 30}};
+    MlpConfig wide = {70, {1056, 1030}, 10, 0.2};  // W in blocks of columns, and too wide for them
+    for (const MlpConfig& network : {MlpConfig{784, {128}, 10, 0.2}, MlpConfig{100, {96, 64}, 10},
+                                     MlpConfig{10, {16}, 2, 0.2}, with_embeddings, wide}) {
+      const Rows rows(150, network);  // the last batch is a partial one
+      for (const OptimizerConfig& optimizer : {OptimizerConfig(), clipped, nesterov}) {
+        for (const std::size_t num_threads :
+             {std::size_t{1}, std::size_t{2}, std::size_t{4}, std::size_t{16}}) {
+          CAPTURE(network.inputs);
+          CAPTURE(num_threads);
+          LearnerConfig config =
+              learner_config(network, Loss::kSoftmaxCrossEntropy, 96, num_threads);
+          config.optimizer = optimizer;
+          config.precision = Precision::kBfloat16;
+          const std::vector<float> alone = parameters_after(config, rows, 5, 1);
+          for (const std::size_t workers : {std::size_t{2}, std::size_t{5}}) {
+            const std::vector<float> together = parameters_after(config, rows, 5, workers);
+            CHECK(std::memcmp(alone.data(), together.data(), alone.size() * sizeof(float)) == 0);
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("Learner: an update in bfloat16 is the optimizer's over the gradients it tells of") {
+    if (!has_bfloat16()) return;
+    MlpConfig network = {60, {96, 1056}, 10, 0.2};
+    network.embeddings = {{3, 2}, {90, 30}};
+    const Rows rows(150, network);
+    for (const double clipnorm : {0.0, 0.01}) {
+      LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
+      config.precision = Precision::kBfloat16;
+      config.optimizer.kind = OptimizerKind::kSgd;
+      config.optimizer.learning_rate = 0.5;
+      config.optimizer.global_clipnorm = clipnorm;
+      Team team(2);
+      Learner learner(config, team);
+      const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
+      const std::vector<float> before = flat(learner.weights());
+      const std::vector<float> gradients = flat(learner.gradients(batch));
+      learner.step(batch);
+      const std::vector<float> after = flat(learner.weights());
+      double squares = 0;
+      for (const float g : gradients) squares += static_cast<double>(g) * static_cast<double>(g);
+      const double scale = clipnorm > 0 ? clipnorm / std::sqrt(squares) : 1;
+      CHECK((clipnorm == 0 || scale < 1));
+      double worst = 0;
+      for (std::size_t i = 0; i < before.size(); ++i) {
+        const double expected =
+            static_cast<double>(before[i]) - 0.5 * scale * static_cast<double>(gradients[i]);
+        worst = std::max(worst, std::abs(expected - static_cast<double>(after[i])));
+      }
+      CHECK(worst < 1e-6);
+    }
+  }
+
   TEST_CASE("Learner: the loss falls, and is that of the weights before the step") {
     const Rows rows(64, 20, 4);
     Team team(1);

@@ -154,6 +154,7 @@ TEST_SUITE("runtime/sagemaker") {
          "truncated_normal"},
         {"Keras's class", "activation", "LeakyReLU", "leaky_relu"},
         {"another name", "activation", "swish", "silu"},
+        {"another name", "precision", "bf16", "bfloat16"},
         {"another name", "loss", "mse", "mean_squared_error"},
         {"another name", "loss", "MAE", "mean_absolute_error"},
         {"Keras's class", "loss", "SparseCategoricalCrossentropy", "categorical_crossentropy"},
@@ -609,7 +610,7 @@ TEST_SUITE("runtime/sagemaker") {
     for (int i = 0; i < 100; ++i) {
       file[std::string(250, 'x') + std::to_string(i)] = "1";
     }
-    check_contains(user_error(file), {"xxx...", "95 more", "mlp --help shows the 48 known ones"});
+    check_contains(user_error(file), {"xxx...", "95 more", "mlp --help shows the 49 known ones"});
     file.clear();
     for (int i = 0; i < 5; ++i) {
       std::string name;
@@ -693,7 +694,7 @@ TEST_SUITE("runtime/sagemaker") {
           R"("schedule":"constant","warmup_epochs":0.0,"cosine_alpha":0.0,)"
           R"("decay_epochs":10.0,"decay_rate":0.1,"epochs":5,)"
           R"("early_stopping_metric":"val_loss","early_stopping_min_delta":0.0,)"
-          R"("eval_metrics":[],"top_k":5,"metric_style":"keras","seed":0})");
+          R"("eval_metrics":[],"top_k":5,"metric_style":"keras","seed":0,"precision":"float32"})");
     const ordered_json given = to_json(
         parse({{"num_threads", "2"}, {"weight_decay", "0"}, {"early_stopping_patience", "0"}}));
     CHECK(given["num_threads"] == 2);
@@ -723,7 +724,7 @@ TEST_SUITE("runtime/sagemaker") {
 
   TEST_CASE("describe_hyperparameters: each has all that a user asks for") {
     const ordered_json all = describe_hyperparameters();
-    CHECK(all.size() == 48);
+    CHECK(all.size() == 49);
     std::vector<std::string> groups;
     for (const ordered_json& entry : all) {
       CAPTURE(entry.dump());
