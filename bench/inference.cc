@@ -22,7 +22,7 @@
 // Times a network's way forward beside oneDNN's sgemm on plain weights with the same epilogues, for
 // bench/inference.py.
 //
-//   mlp_bench_inference [SECONDS]
+//   mlp_bench_inference [SECONDS [forward | evaluate]]
 //
 // Prints a line for each net, number of rows and number of threads: the median time of our kernel
 // and of sgemm in microseconds, and their ratio; the two take turns for SECONDS (default 0.5).
@@ -188,19 +188,22 @@ void time_evaluation(const Net& net, std::size_t rows, Team& team, double second
   print("evaluate", net.name, rows, team.workers(), ours, std::nullopt);
 }
 
-void run(double seconds) {
+void run(double seconds, const std::string& only) {
   std::cout << fmt::format("# {}, oneDNN {}\n", name(kernels::vector_kernels().instruction_set),
                            kernels::onednn_version())
             << "what      net    rows  threads     ours us    sgemm us   ratio\n";
   for (const std::size_t threads : {std::size_t{1}, std::size_t{2}}) {
     Team team(threads);
     for (const Net& net : kNets) {
+      if (only == "evaluate") break;
       for (const std::size_t rows : kRows) {
         if (rows >= threads) time_forward(net, rows, team, seconds);
       }
     }
-    for (const std::size_t rows : {std::size_t{10'000}, std::size_t{60'000}})
+    for (const std::size_t rows : {std::size_t{10'000}, std::size_t{60'000}}) {
+      if (only == "forward") break;
       time_evaluation(kNets.front(), rows, team, seconds);
+    }
   }
 }
 
@@ -209,7 +212,7 @@ void run(double seconds) {
 
 int main(int argc, char** argv) {
   try {
-    mlp::run(argc > 1 ? std::stod(argv[1]) : 0.5);
+    mlp::run(argc > 1 ? std::stod(argv[1]) : 0.5, argc > 2 ? argv[2] : "");
     return 0;
   } catch (const std::exception& error) {
     std::cerr << error.what() << '\n';
