@@ -10,12 +10,9 @@
 namespace mlp {
 namespace {
 
-// As many rows go through all layers together as keep a layer's input beside its weights in L2
-// cache. A multiple of the row tiles of all instruction sets (kernels/vector.h).
-constexpr std::size_t kMostBlockRows = 192;
-constexpr std::size_t kLeastBlockRows = 48;
-constexpr std::size_t kBlockBytes = std::size_t{3} << 18;
-constexpr std::size_t kRowTile = 12;
+// As many rows go through all layers together: their values stay in L2 cache, and enough rows share
+// each look at the weights of a wide layer. A multiple of all row tiles (kernels/vector.h).
+constexpr std::size_t kBlockRows = 192;
 
 // A row's distance from the next. Distances of a multiple of 1 KB would put the rows that a kernel
 // reads together into a few sets of the L1 cache, which then holds them only one after the other.
@@ -39,7 +36,6 @@ Matrix rows_of(Matrix matrix, std::size_t first, std::size_t rows) {
 InferenceNetwork::InferenceNetwork(const Weights& weights, Activation activation)
     : embeddings_(weights.embeddings), activation_(activation) {
   if (weights.layers.empty()) throw std::logic_error("InferenceNetwork: no layers");
-  std::size_t widest = 0;
   for (const DenseWeights& layer : weights.layers) {
     if (!layers_.empty() && layers_.back().outputs != layer.inputs) {
       throw std::logic_error("InferenceNetwork: layers do not fit");
@@ -50,12 +46,7 @@ InferenceNetwork::InferenceNetwork(const Weights& weights, Activation activation
     Layer& packed = layers_.back();
     kernels::pack_panels(layer.weight.data(), layer.inputs, layer.outputs, packed.panels.data());
     std::copy(layer.bias.begin(), layer.bias.end(), packed.bias.data());
-    widest = std::max(widest, layer.inputs);
   }
-  const std::size_t row_bytes = stride_of(widest) * sizeof(float);
-  block_rows_ =
-      std::clamp(kBlockBytes / row_bytes / kRowTile * kRowTile, kLeastBlockRows, kMostBlockRows);
-
   std::size_t embedded = 0;
   for (const EmbeddingWeights& table : embeddings_) {
     tables_.push_back({table.values.data(), table.categories, table.width, table.width});
@@ -93,8 +84,8 @@ void InferenceNetwork::run_layers(ConstMatrix x, Matrix y, Workspace& workspace)
 template <typename Run>
 Matrix InferenceNetwork::in_blocks(std::size_t rows, Workspace& workspace, Run&& run) const {
   const Matrix y = grow(workspace.outputs_, rows, outputs());
-  for (std::size_t first = 0; first < rows; first += block_rows_) {
-    const std::size_t block = std::min(block_rows_, rows - first);
+  for (std::size_t first = 0; first < rows; first += kBlockRows) {
+    const std::size_t block = std::min(kBlockRows, rows - first);
     run(first, block, rows_of(y, first, block));
   }
   return y;

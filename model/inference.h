@@ -64,7 +64,6 @@ class InferenceNetwork {
     AlignedBuffer bias;  // padded
   };
   std::size_t inputs_;
-  std::size_t block_rows_;
   std::vector<EmbeddingWeights> embeddings_;
   std::vector<ConstMatrix> tables_;  // views of embeddings_
   std::vector<Layer> layers_;
