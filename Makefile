@@ -45,7 +45,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading bench-serve soak asan storm tsan clang
+.PHONY: test test-all oracle parity quality bench-inference bench-reading bench-serve soak asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -59,6 +59,9 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
+bench-inference: build .venv-bench/installed ## The network alone, timed beside sgemm, ONNX Runtime and PyTorch
+	@$(call compile,release,mlp_bench_inference)
+	@.venv-bench/bin/python bench/inference.py
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py

@@ -17,7 +17,7 @@ namespace mlp {
 // order, whatever the number of rows, so that a row gets the same bits alone and among others.
 //
 // Threads: forward() may run on many at once, each with a workspace of its own, after
-// kernels::prepare_thread().
+// kernels::prepare_thread(). It allocates nothing once its workspace has grown to the calls made.
 class InferenceNetwork {
  public:
   // Copies the weights into its own layout. At least one layer; each takes what the one before
@@ -29,12 +29,14 @@ class InferenceNetwork {
   std::size_t outputs() const { return layers_.back().outputs; }
   std::size_t multiplications() const;  // for one row
 
-  // Memory for the rows of one call, which grows to what was needed most.
+  // Memory for the outputs of one call, and for the layers of a block of its rows; it grows to what
+  // was needed most.
   class Workspace {
     friend class InferenceNetwork;
     AlignedBuffer x_;
     AlignedBuffer even_;
     AlignedBuffer odd_;
+    AlignedBuffer outputs_;
   };
 
   // x: rows of inputs() values, the last of which are numbers of categories where there are
@@ -48,18 +50,22 @@ class InferenceNetwork {
                  Workspace& workspace) const;
 
  private:
-  // From the first layer's input on.
-  Matrix run_layers(ConstMatrix x, Workspace& workspace) const;
-  std::vector<ConstMatrix> tables() const;
+  // From the first layer's input on; `y` has a row for each of x.
+  void run_layers(ConstMatrix x, Matrix y, Workspace& workspace) const;
+  // Calls run(first, rows, outputs) block by block, for the outputs of rows from `first` on; gives
+  // those of all rows.
+  template <typename Run>
+  Matrix in_blocks(std::size_t rows, Workspace& workspace, Run&& run) const;
 
   struct Layer {
     std::size_t inputs;
     std::size_t outputs;
-    std::vector<float> panels;
-    std::vector<float> bias;  // padded
+    AlignedBuffer panels;
+    AlignedBuffer bias;  // padded
   };
   std::size_t inputs_;
   std::vector<EmbeddingWeights> embeddings_;
+  std::vector<ConstMatrix> tables_;  // views of embeddings_
   std::vector<Layer> layers_;
   Activation activation_;
 };

@@ -1,5 +1,5 @@
-// Vectors of AVX-512, as simd_functions.inl takes them. Internal to the source that includes it;
-// see vector.h for why.
+// Vectors of AVX-512, as simd_functions.inl takes them. Internal to the source that includes it; see
+// vector.h for why.
 
 namespace {
 
@@ -8,9 +8,12 @@ struct Simd {
   using I = __m512i;
   using M = __mmask16;
   static constexpr std::size_t kLanes = 16;
-  static constexpr std::size_t kTileRows = 6;
+  // Of dense(): the panels of the tiles for many rows, and how many rows fit into the registers
+  // beside 8, 4, 2 panels or 1.
   static constexpr std::size_t kTilePanels = 4;
-  static constexpr std::size_t kRowPanels = 8;
+  static constexpr std::size_t tile_rows(std::size_t panels) {
+    return panels == 8 ? 3 : panels == 4 ? 6 : 12;
+  }
 
   static V load(const float* from) { return _mm512_loadu_ps(from); }
   static void store(float* to, V x) { _mm512_storeu_ps(to, x); }

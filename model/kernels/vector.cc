@@ -66,14 +66,18 @@ std::string_view name(InstructionSet instruction_set) {
 
 std::vector<float> pack_panels(const float* weight, std::size_t inputs, std::size_t outputs) {
   std::vector<float> panels(inputs * padded(outputs));
+  pack_panels(weight, inputs, outputs, panels.data());
+  return panels;
+}
+
+void pack_panels(const float* weight, std::size_t inputs, std::size_t outputs, float* panels) {
   for (std::size_t first = 0; first < outputs; first += kPad) {
     const std::size_t columns = std::min(kPad, outputs - first);
-    float* const panel = panels.data() + first * inputs;
+    float* const panel = panels + first * inputs;
     for (std::size_t k = 0; k < inputs; ++k) {
       std::copy_n(weight + k * outputs + first, columns, panel + k * kPad);
     }
   }
-  return panels;
 }
 
 }  // namespace mlp::kernels

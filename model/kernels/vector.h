@@ -163,4 +163,8 @@ std::string_view name(InstructionSet instruction_set);
 // with zeros.
 std::vector<float> pack_panels(const float* weight, std::size_t inputs, std::size_t outputs);
 
+// The same into `panels`, room for inputs * padded(outputs) floats of zeros; on a cache line,
+// dense() reads them fastest.
+void pack_panels(const float* weight, std::size_t inputs, std::size_t outputs, float* panels);
+
 }  // namespace mlp::kernels

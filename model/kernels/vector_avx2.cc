@@ -11,9 +11,12 @@ struct Simd {
   using I = __m256i;
   using M = __m256;
   static constexpr std::size_t kLanes = 8;
-  static constexpr std::size_t kTileRows = 6;
+  // Of dense(): the panels of the tiles for many rows, and how many rows fit into the registers
+  // beside 8, 4, 2 panels or 1.
   static constexpr std::size_t kTilePanels = 1;
-  static constexpr std::size_t kRowPanels = 4;
+  static constexpr std::size_t tile_rows(std::size_t panels) {
+    return panels == 8 ? 0 : panels == 4 ? 1 : panels == 2 ? 2 : 6;
+  }
 
   static V load(const float* from) { return _mm256_loadu_ps(from); }
   static void store(float* to, V x) { _mm256_storeu_ps(to, x); }

@@ -11,9 +11,12 @@ struct Simd {
   using I = __m128i;
   using M = __m128;
   static constexpr std::size_t kLanes = 4;
-  static constexpr std::size_t kTileRows = 2;
+  // Of dense(): the panels of the tiles for many rows, and how many rows fit into the registers
+  // beside 8, 4, 2 panels or 1.
   static constexpr std::size_t kTilePanels = 1;
-  static constexpr std::size_t kRowPanels = 2;
+  static constexpr std::size_t tile_rows(std::size_t panels) {
+    return panels > 2 ? 0 : panels == 2 ? 1 : 2;
+  }
 
   static V load(const float* from) { return _mm_loadu_ps(from); }
   static void store(float* to, V x) { _mm_storeu_ps(to, x); }

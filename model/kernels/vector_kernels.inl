@@ -350,83 +350,158 @@ void sgd(float* w, float* m, const float* const* gradients, std::size_t count, s
   }
 }
 
+// dense() of some rows, panels and inputs.
+struct DensePart {
+  const float* x;
+  std::size_t x_stride;
+  const float* panels;
+  std::size_t panel_size;
+  const float* bias;
+  std::size_t begin;  // of the inputs; unless it is 0, y holds the sums of those before it
+  std::size_t end;
+  bool is_last;  // bias and floor follow
+  float floor;
+  float* y;
+  std::size_t y_stride;
+};
+
 // kRows rows times kPanels panels of outputs, all sums in registers.
 template <std::size_t kRows, std::size_t kPanels>
-inline void dense_tile(const float* x, std::size_t x_stride, const float* panels, const float* bias,
-                       std::size_t inputs, float* y, std::size_t y_stride, bool relu) {
+void dense_tile(const DensePart& part) {
   constexpr std::size_t kColumns = kPanels * kVectors;
+  // Local, since a store of a vector may alias anything.
+  const float* const x = part.x;
+  const float* const panels = part.panels;
+  const float* const bias = part.bias;
+  float* const y = part.y;
+  const std::size_t x_stride = part.x_stride;
+  const std::size_t panel_size = part.panel_size;
+  const std::size_t y_stride = part.y_stride;
+  const std::size_t end = part.end;
+  std::size_t k = part.begin;
+
   V sums[kRows][kColumns];
-  for (std::size_t row = 0; row < kRows; ++row) {
-    for (std::size_t column = 0; column < kColumns; ++column) sums[row][column] = Simd::set(0.0F);
+  if (k == 0) {
+    for (std::size_t row = 0; row < kRows; ++row) {
+      for (std::size_t column = 0; column < kColumns; ++column) sums[row][column] = Simd::set(0.0F);
+    }
+  } else {
+    for (std::size_t row = 0; row < kRows; ++row) {
+      for (std::size_t column = 0; column < kColumns; ++column) {
+        sums[row][column] = Simd::load(y + row * y_stride + column * Simd::kLanes);
+      }
+    }
   }
-  const std::size_t panel_size = inputs * kPanel;
-  for (std::size_t k = 0; k < inputs; ++k) {
+
+  const auto add_input = [&](std::size_t input) __attribute__((always_inline)) {
     V w[kColumns];
     for (std::size_t column = 0; column < kColumns; ++column) {
       const std::size_t panel = column / kVectors;
-      const std::size_t part = column % kVectors;
-      w[column] = Simd::load(panels + panel * panel_size + k * kPanel + part * Simd::kLanes);
+      const std::size_t lanes = column % kVectors * Simd::kLanes;
+      w[column] = Simd::load(panels + panel * panel_size + input * kPanel + lanes);
     }
     for (std::size_t row = 0; row < kRows; ++row) {
-      const V xk = Simd::set(x[row * x_stride + k]);
+      const V xk = Simd::set(x[row * x_stride + input]);
       for (std::size_t column = 0; column < kColumns; ++column) {
         sums[row][column] = Simd::fma(xk, w[column], sums[row][column]);
       }
     }
+  };
+  for (; k + 4 <= end; k += 4) {
+    add_input(k);
+    add_input(k + 1);
+    add_input(k + 2);
+    add_input(k + 3);
   }
-  const V floor = Simd::set(relu ? 0.0F : -__builtin_inff());
+  for (; k < end; ++k) add_input(k);
+
+  if (part.is_last) {
+    const V floor = Simd::set(part.floor);
+    for (std::size_t column = 0; column < kColumns; ++column) {
+      const V b = Simd::load(bias + column * Simd::kLanes);
+      for (std::size_t row = 0; row < kRows; ++row) {
+        sums[row][column] = Simd::max(floor, Simd::add(sums[row][column], b));
+      }
+    }
+  }
   for (std::size_t row = 0; row < kRows; ++row) {
     for (std::size_t column = 0; column < kColumns; ++column) {
-      const std::size_t at = column * Simd::kLanes;
-      Simd::store(y + row * y_stride + at,
-                  Simd::max(floor, Simd::add(sums[row][column], Simd::load(bias + at))));
+      Simd::store(y + row * y_stride + column * Simd::kLanes, sums[row][column]);
     }
   }
 }
 
-template <std::size_t kRows, std::size_t kPanels>
-inline void dense_columns(const float* x, std::size_t x_stride, const float*& panels,
-                          const float*& bias, std::size_t inputs, float*& y, std::size_t y_stride,
-                          bool relu, std::size_t& left) {
-  while (left >= kPanels) {
-    dense_tile<kRows, kPanels>(x, x_stride, panels, bias, inputs, y, y_stride, relu);
-    panels += kPanels * inputs * kPanel;
-    bias += kPanels * kPanel;
-    y += kPanels * kPanel;
-    left -= kPanels;
+// Calls dense_tile<rows, kPanels>.
+template <std::size_t kPanels, std::size_t kRows = 1>
+inline void dense_rows(const DensePart& part, std::size_t rows) {
+  if constexpr (kRows == Simd::tile_rows(kPanels)) {
+    dense_tile<kRows, kPanels>(part);
+  } else if (rows == kRows) {
+    dense_tile<kRows, kPanels>(part);
+  } else {
+    dense_rows<kPanels, kRows + 1>(part, rows);
   }
 }
 
-// All outputs of kRows rows, in tiles of at most kPanels panels.
-template <std::size_t kRows, std::size_t kPanels>
-void dense_rows(const float* x, std::size_t x_stride, const float* panels, const float* bias,
-                std::size_t inputs, std::size_t outputs, float* y, std::size_t y_stride,
-                bool relu) {
-  std::size_t left = round_up(outputs) / kPanel;
-  dense_columns<kRows, kPanels>(x, x_stride, panels, bias, inputs, y, y_stride, relu, left);
-  if constexpr (kPanels > 2)
-    dense_columns<kRows, 2>(x, x_stride, panels, bias, inputs, y, y_stride, relu, left);
-  if constexpr (kPanels > 1)
-    dense_columns<kRows, 1>(x, x_stride, panels, bias, inputs, y, y_stride, relu, left);
+// Whether tiles of kPanels panels are the ones for `rows` rows. Low tiles have too few sums at once
+// to hide what each takes, hence wider tiles for the last few rows, and higher ones where two tiles
+// would share too few.
+template <std::size_t kPanels>
+inline bool suits(std::size_t rows) {
+  constexpr std::size_t kMost = Simd::tile_rows(kPanels);
+  if constexpr (kPanels < Simd::kTilePanels) return true;
+  return rows <= kMost || (kPanels == Simd::kTilePanels && rows >= 2 * kMost);
+}
+
+// All rows of the first panels, in tiles of nearly equal heights; gives how many panels.
+template <std::size_t kPanels>
+inline std::size_t dense_panels(DensePart& part, std::size_t rows, std::size_t panels) {
+  if constexpr (kPanels > 1) {
+    if (panels < kPanels || !suits<kPanels>(rows)) {
+      return dense_panels<kPanels / 2>(part, rows, panels);
+    }
+  }
+  constexpr std::size_t kMost = Simd::tile_rows(kPanels);
+  if constexpr (kMost > 0) {
+    const std::size_t tiles = (rows + kMost - 1) / kMost;
+    std::size_t row = 0;
+    for (std::size_t tile = 1; tile <= tiles; ++tile) {
+      const std::size_t height = rows * tile / tiles - row;
+      dense_rows<kPanels>(part, height);
+      part.x += height * part.x_stride;
+      part.y += height * part.y_stride;
+      row += height;
+    }
+  }
+  return kPanels;
 }
 
 void dense(const float* x, std::size_t x_stride, std::size_t rows, const float* panels,
            const float* bias, std::size_t inputs, std::size_t outputs, float* y,
            std::size_t y_stride, bool relu) {
-  std::size_t row = 0;
-  for (; row + Simd::kTileRows <= rows; row += Simd::kTileRows) {
-    dense_rows<Simd::kTileRows, Simd::kTilePanels>(x + row * x_stride, x_stride, panels, bias,
-                                                   inputs, outputs, y + row * y_stride, y_stride,
-                                                   relu);
-  }
-  for (; row + 2 <= rows; row += 2) {
-    dense_rows<2, Simd::kTilePanels>(x + row * x_stride, x_stride, panels, bias, inputs, outputs,
-                                     y + row * y_stride, y_stride, relu);
-  }
-  if (row < rows) {
-    dense_rows<1, Simd::kRowPanels>(x + row * x_stride, x_stride, panels, bias, inputs, outputs,
-                                    y + row * y_stride, y_stride, relu);
-  }
+  constexpr std::size_t kMostInputs = 2048;  // at once, so that a tile's weights stay in L2 cache
+  const std::size_t panel_size = inputs * kPanel;
+  const std::size_t count = round_up(outputs) / kPanel;
+  const float floor = relu ? 0.0F : -__builtin_inff();
+  std::size_t begin = 0;
+  do {
+    const std::size_t end = inputs - begin > kMostInputs ? begin + kMostInputs : inputs;
+    for (std::size_t panel = 0; panel < count;) {
+      DensePart part = {x,
+                        x_stride,
+                        panels + panel * panel_size,
+                        panel_size,
+                        bias + panel * kPanel,
+                        begin,
+                        end,
+                        end == inputs,
+                        floor,
+                        y + panel * kPanel,
+                        y_stride};
+      panel += dense_panels<8>(part, rows, count - panel);
+    }
+    begin = end;
+  } while (begin < inputs);
 }
 
 constexpr VectorKernels make_kernels(InstructionSet instruction_set) {
