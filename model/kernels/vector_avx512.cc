@@ -62,6 +62,6 @@ struct Simd {
 
 #include "model/kernels/vector_kernels.inl"
 
-const VectorKernels kAvx512Kernels = make_kernels(InstructionSet::kAvx512);
+constinit const VectorKernels kAvx512Kernels = make_kernels(InstructionSet::kAvx512);
 
 }  // namespace mlp::kernels
