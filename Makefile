@@ -64,6 +64,11 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
+bench-kernels: setup ## The inner loops by themselves, in every instruction set; FILTER=gemm: only those
+	@tools/install bench
+	@$(call configure,release)
+	@$(call compile,release,mlp_bench_kernels)
+	@build/release/bin/mlp_bench_kernels --benchmark_min_time=0.1 --benchmark_filter='$(or $(FILTER),.)'
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py
