@@ -23,7 +23,7 @@ compile = cmake --build build/$(1) --parallel $(JOBS) --target $(2)
 make_venv = python3 -m venv $(@D) && \
   $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $< && touch $@
 # $(call run_tests,PRESET)
-run_tests = ctest --test-dir build/$(1) --output-on-failure --parallel $(JOBS)
+run_tests = ctest --test-dir build/$(1) --output-on-failure --parallel $(JOBS) --label-exclude '^needs-'
 
 .PHONY: help setup
 help: ## This list
@@ -45,12 +45,18 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-inference bench-reading bench-serve soak asan storm tsan clang
+.PHONY: test test-emulated test-all oracle parity quality soak asan storm tsan clang
+.PHONY: bench-kernels bench-inference bench-reading bench-serve
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
 	@$(call run_tests,release)
-test-all: test oracle test-container test-sdk ## All tests
+test-emulated: setup ## The program on CPUs without AVX, without AVX-512 and too old ones, by qemu
+	@tools/install emulation
+	@$(call configure,release)
+	@$(call compile,release,mlp_emulation_test mlp_kernels_test)
+	@ctest --test-dir build/release --output-on-failure --parallel $(JOBS) --label-regex '^needs-qemu$$'
+test-all: test test-emulated oracle test-container test-sdk ## All tests
 oracle: build .venv/installed ## Keras and NumPy judge what the program reads and writes
 	@$(call compile,release,mlp_steps mlp_metric_values mlp_read_table)
 	@.venv/bin/python -m pytest -q test/oracle
@@ -62,6 +68,11 @@ quality: build .venv/installed ## Writes docs/quality.md: tables learned beside 
 bench-inference: build .venv-bench/installed ## The network alone, timed beside sgemm, ONNX Runtime and PyTorch
 	@$(call compile,release,mlp_bench_inference)
 	@.venv-bench/bin/python bench/inference.py
+bench-kernels: setup ## The inner loops by themselves, in every instruction set; FILTER=gemm: only those
+	@tools/install bench
+	@$(call configure,release)
+	@$(call compile,release,mlp_bench_kernels)
+	@build/release/bin/mlp_bench_kernels --benchmark_min_time=0.1 --benchmark_filter='$(or $(FILTER),.)'
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py

@@ -38,7 +38,7 @@ void serve_command(const CommandLine& line, const Variables& variables,
 // for.
 void describe_command(const CommandLine& line);
 
-// "mlp 0.1.0 (oneDNN 2.6.3, HDF5 1.10.8, avx512)"
+// "mlp 0.1.0 (oneDNN 2.6.3 avx512_core, HDF5 1.10.8, avx512)"
 std::string version_text();
 
 // "0.1.0"

@@ -123,8 +123,9 @@ void describe_command(const CommandLine& line) {
 std::string program_version() { return MLP_VERSION; }
 
 std::string version_text() {
-  return fmt::format("mlp {} (oneDNN {}, HDF5 {}, {})", MLP_VERSION, kernels::onednn_version(),
-                     hdf5_version(), kernels::name(kernels::vector_kernels().instruction_set));
+  return fmt::format("mlp {} (oneDNN {} {}, HDF5 {}, {})", MLP_VERSION, kernels::onednn_version(),
+                     kernels::onednn_instruction_set(), hdf5_version(),
+                     kernels::name(kernels::vector_kernels().instruction_set));
 }
 
 }  // namespace mlp

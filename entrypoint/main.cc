@@ -16,6 +16,7 @@
 #include "entrypoint/console.h"
 #include "entrypoint/stop_signal.h"
 #include "model/error.h"
+#include "model/kernels/vector.h"
 #include "runtime/data/wording.h"
 #include "runtime/sagemaker/environment.h"
 #include "runtime/sagemaker/failure.h"
@@ -65,7 +66,22 @@ std::filesystem::path working_directory() {
   return error ? std::filesystem::path("/proc/self/cwd") : path;
 }
 
+// A cap that names no instruction set.
+void check_cap(const Variables& variables) {
+  const auto cap = variables.find(kernels::kCapVariable);
+  if (cap == variables.end() || cap->second.empty() || kernels::instruction_set_named(cap->second))
+    return;
+  std::string names;
+  for (const kernels::InstructionSet set : kernels::kInstructionSets)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", kernels::name(set));
+  throw UserError(fmt::format(
+      "The environment variable {} is {}, but the sets of instructions that it can name are {}. "
+      "Without it the program uses the widest that this CPU has.",
+      kernels::kCapVariable, in_quotes(cap->second), names));
+}
+
 void run(const CommandLine& line, const Variables& variables) {
+  if (line.command != "help" && line.command != "describe") check_cap(variables);
   std::optional<StopSignals> stop_signals;
   if (line.command == "train" || line.command == "predict" || line.command == "serve")
     stop_signals.emplace();

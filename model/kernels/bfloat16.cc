@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <optional>
 
 #include "model/kernels/bfloat16_sets.h"
 
@@ -39,13 +39,10 @@ bool has_amx() {
 }
 
 const Bfloat16Kernels* choose() {
-  const char* const cap = std::getenv("MLP_MAX_CPU_ISA");
-  const std::string_view most = cap == nullptr ? "amx" : cap;
-  if (most == "amx") {
-    if (const Bfloat16Kernels* const kernels = bfloat16_kernels(Bfloat16Set::kAmx)) return kernels;
-  }
-  if (most == "amx" || most == "avx512_bf16") return bfloat16_kernels(Bfloat16Set::kAvx512);
-  return nullptr;
+  const std::optional<InstructionSet> cap = instruction_set_cap();
+  if (cap && *cap < InstructionSet::kAvx512Bf16) return nullptr;
+  const Bfloat16Kernels* const amx = cap ? nullptr : bfloat16_kernels(Bfloat16Set::kAmx);
+  return amx != nullptr ? amx : bfloat16_kernels(Bfloat16Set::kAvx512);
 }
 
 }  // namespace

@@ -69,6 +69,6 @@ struct Tiles {
 
 #include "model/kernels/bfloat16_kernels.inl"
 
-const Bfloat16Kernels kAmxBfloat16Kernels = make_bfloat16_kernels(Bfloat16Set::kAmx);
+constinit const Bfloat16Kernels kAmxBfloat16Kernels = make_bfloat16_kernels(Bfloat16Set::kAmx);
 
 }  // namespace mlp::kernels

@@ -56,6 +56,7 @@ struct Tiles {
 
 #include "model/kernels/bfloat16_kernels.inl"
 
-const Bfloat16Kernels kAvx512Bfloat16Kernels = make_bfloat16_kernels(Bfloat16Set::kAvx512);
+constinit const Bfloat16Kernels kAvx512Bfloat16Kernels =
+    make_bfloat16_kernels(Bfloat16Set::kAvx512);
 
 }  // namespace mlp::kernels

@@ -24,4 +24,11 @@ std::string onednn_version() {
          std::to_string(version->patch);
 }
 
+std::string onednn_instruction_set() {
+  vector_kernels();  // Its cap is oneDNN's.
+  const std::string text = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+  const std::string prefix = "cpu_isa_";
+  return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+}
+
 }  // namespace mlp::kernels

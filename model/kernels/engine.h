@@ -13,4 +13,8 @@ void prepare_thread();
 // "2.6.3" or the like: of the library that is loaded.
 std::string onednn_version();
 
+// The widest instruction set that oneDNN finds on this CPU and may use, by its own name, as
+// "avx512_core".
+std::string onednn_instruction_set();
+
 }  // namespace mlp::kernels

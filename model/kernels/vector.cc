@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <stdexcept>
+#include <string>
 
 #include "model/kernels/onednn.h"
 #include "model/kernels/vector_sets.h"
@@ -9,22 +12,27 @@
 namespace mlp::kernels {
 namespace {
 
-InstructionSet cap_from_environment() {
-  const char* const cap = std::getenv("MLP_MAX_CPU_ISA");
-  if (cap == nullptr) return InstructionSet::kAvx512;
-  const std::string_view wanted = cap;
-  if (wanted == "baseline") return InstructionSet::kBaseline;
-  if (wanted == "avx2") return InstructionSet::kAvx2;
-  return InstructionSet::kAvx512;
+dnnl_cpu_isa_t onednn_isa(InstructionSet instruction_set) {
+  switch (instruction_set) {
+    case InstructionSet::kAvx512Bf16:
+      return dnnl_cpu_isa_avx512_core_bf16;
+    case InstructionSet::kAvx512:
+      return dnnl_cpu_isa_avx512_core;
+    case InstructionSet::kAvx2:
+      return dnnl_cpu_isa_avx2;
+    case InstructionSet::kBaseline:
+      break;
+  }
+  return dnnl_cpu_isa_sse41;
 }
 
 const VectorKernels& choose() {
-  const InstructionSet cap = cap_from_environment();
-  if (cap == InstructionSet::kBaseline) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
-  if (cap == InstructionSet::kAvx2) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
-  for (const InstructionSet set : {InstructionSet::kAvx512, InstructionSet::kAvx2}) {
-    const VectorKernels* const kernels = vector_kernels(set);
-    if (set <= cap && kernels != nullptr) return *kernels;
+  const std::optional<InstructionSet> cap = instruction_set_cap();
+  if (cap && dnnl_set_max_cpu_isa(onednn_isa(*cap)) != dnnl_success)
+    throw std::runtime_error(std::string("oneDNN does not take the cap of ") + kCapVariable);
+  for (auto set = std::rbegin(kInstructionSets); set != std::rend(kInstructionSets); ++set) {
+    const VectorKernels* const kernels = vector_kernels(*set);
+    if ((!cap || *set <= *cap) && kernels != nullptr) return *kernels;
   }
   return kBaselineKernels;
 }
@@ -46,14 +54,26 @@ const VectorKernels* vector_kernels(InstructionSet instruction_set) {
     case InstructionSet::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kAvx2Kernels
                                                                              : nullptr;
+    case InstructionSet::kAvx512Bf16:
+      return nullptr;
     case InstructionSet::kBaseline:
       break;
   }
   return &kBaselineKernels;
 }
 
+std::optional<InstructionSet> instruction_set_cap() {
+  const char* const value = std::getenv(kCapVariable);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  const std::optional<InstructionSet> cap = instruction_set_named(value);
+  if (!cap) throw std::runtime_error(std::string(kCapVariable) + " names no instruction set");
+  return cap;
+}
+
 std::string_view name(InstructionSet instruction_set) {
   switch (instruction_set) {
+    case InstructionSet::kAvx512Bf16:
+      return "avx512_bf16";
     case InstructionSet::kAvx512:
       return "avx512";
     case InstructionSet::kAvx2:
@@ -62,6 +82,12 @@ std::string_view name(InstructionSet instruction_set) {
       break;
   }
   return "baseline";
+}
+
+std::optional<InstructionSet> instruction_set_named(std::string_view wanted) {
+  for (const InstructionSet set : kInstructionSets)
+    if (name(set) == wanted) return set;
+  return std::nullopt;
 }
 
 std::vector<float> pack_panels(const float* weight, std::size_t inputs, std::size_t outputs) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,7 +26,11 @@ inline constexpr std::size_t kPad = 16;
 
 constexpr std::size_t padded(std::size_t columns) { return (columns + kPad - 1) / kPad * kPad; }
 
-enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
+// kAvx512Bf16 has no VectorKernels of its own, but those of bfloat16.h.
+enum class InstructionSet { kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
+inline constexpr InstructionSet kInstructionSets[] = {
+    InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512,
+    InstructionSet::kAvx512Bf16};
 
 // Dropout's random numbers are philox({unit, row / 4, layer, step}, seed)[row % 4] >> 8: a unit is
 // kept where that is at least `threshold`, drop_rate * 2^24. Nothing of it depends on how a batch
@@ -150,14 +155,23 @@ struct VectorKernels {
                 std::size_t y_stride, bool relu);
 };
 
-// The widest set that this CPU has, unless the environment variable MLP_MAX_CPU_ISA (baseline,
-// avx2, avx512) caps it; the same cap holds for oneDNN. Chosen at the first call. Threads: any.
+// The environment variable that names the widest set to use, here and in oneDNN; empty counts as
+// not set.
+inline constexpr char kCapVariable[] = "MLP_MAX_CPU_ISA";
+
+// The widest set that this CPU has and kCapVariable allows. Chosen at the first call, which has to
+// come before oneDNN's first use. Throws std::runtime_error where the variable names no set, or
+// oneDNN does not take the cap. Threads: any.
 const VectorKernels& vector_kernels();
 
-// The kernels of one set, or nullptr where this CPU lacks it.
+// What kCapVariable names, if anything. Throws std::runtime_error where it names no set.
+std::optional<InstructionSet> instruction_set_cap();
+
+// The kernels of one set, or nullptr where this CPU lacks it, or there are none.
 const VectorKernels* vector_kernels(InstructionSet instruction_set);
 
 std::string_view name(InstructionSet instruction_set);
+std::optional<InstructionSet> instruction_set_named(std::string_view name);
 
 // W [inputs, outputs] row-major -> panels of kPad columns, each [inputs, kPad], the last padded
 // with zeros.

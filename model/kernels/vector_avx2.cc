@@ -63,6 +63,6 @@ struct Simd {
 
 #include "model/kernels/vector_kernels.inl"
 
-const VectorKernels kAvx2Kernels = make_kernels(InstructionSet::kAvx2);
+constinit const VectorKernels kAvx2Kernels = make_kernels(InstructionSet::kAvx2);
 
 }  // namespace mlp::kernels

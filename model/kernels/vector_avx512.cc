@@ -6,9 +6,8 @@
 namespace mlp::kernels {
 
 #include "model/kernels/simd_avx512.inl"
-// clang-format off: it stands on the one before.
 #include "model/kernels/vector_kernels.inl"
 
-const VectorKernels kAvx512Kernels = make_kernels(InstructionSet::kAvx512);
+constinit const VectorKernels kAvx512Kernels = make_kernels(InstructionSet::kAvx512);
 
 }  // namespace mlp::kernels

@@ -59,6 +59,6 @@ struct Simd {
 
 #include "model/kernels/vector_kernels.inl"
 
-const VectorKernels kBaselineKernels = make_kernels(InstructionSet::kBaseline);
+constinit const VectorKernels kBaselineKernels = make_kernels(InstructionSet::kBaseline);
 
 }  // namespace mlp::kernels

@@ -1,0 +1,73 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+
+#include "model/kernels/vector.h"
+#include "test/support/temp_directory.h"
+#include "test/system/made_data.h"
+#include "test/system/mlp_program.h"
+
+// The program with instruction sets masked off; test/emulation has it on CPUs that lack them.
+
+namespace mlp::test {
+namespace {
+
+using kernels::InstructionSet;
+
+// The set that oneDNN has to name where ours is the cap; "" where that is not told.
+const char* onednn_set(InstructionSet cap) {
+  switch (cap) {
+    case InstructionSet::kBaseline:
+      return "sse41";
+    case InstructionSet::kAvx2:
+      return "avx2";
+    case InstructionSet::kAvx512:
+      return "avx512_core";
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("system/instruction_set") {
+  TEST_CASE("mlp: a cap on instruction sets holds for training, predicting and oneDNN") {
+    for (const InstructionSet set : kernels::kInstructionSets) {
+      if (kernels::vector_kernels(set) == nullptr) continue;
+      const std::string name(kernels::name(set));
+      CAPTURE(name);
+      const VariableMap variables = {{kernels::kCapVariable, name}};
+      const ProgramEnd version = run_well(native("/", {"--version"}, variables));
+      CHECK(captures(version.out, "oneDNN [0-9.]+ ([a-z0-9_]+),").at(0) == onednn_set(set));
+      CHECK(contains(version.out, fmt::format(", {})", name)));
+
+      const TempDirectory folder;
+      folder.write("data/mnist.npz", small_mnist_npz());
+      const ProgramEnd end = run_well(native(folder.path(), {"train", "--epochs", "2"}, variables));
+      CHECK(contains(end.err, fmt::format("workers, {}\n", name)));
+      CHECK(std::stod(captures(end.out, "val_accuracy: ([0-9.]+)").back()) > 0.95);
+      const ProgramEnd predicted =
+          run_well(native(folder.path(), {"predict", "--input", "data/mnist.npz"}, variables));
+      CHECK(lines_of(predicted.out).size() == 1 + 500);
+    }
+  }
+
+  TEST_CASE("mlp: a cap that names no instruction set is refused, with those that there are") {
+    for (const char* const command : {"train", "predict", "serve", "--version"}) {
+      CAPTURE(command);
+      const ProgramEnd end =
+          run_program(native("/", {command}, {{kernels::kCapVariable, "avx-512"}}));
+      CHECK(end.exit_code == 1);
+      CHECK(contains(end.err, "MLP_MAX_CPU_ISA is \"avx-512\""));
+      CHECK(contains(end.err, "baseline, avx2, avx512"));
+    }
+    run_well(native("/", {"--version"}, {{kernels::kCapVariable, ""}}));
+    run_well(native("/", {"--help"}, {{kernels::kCapVariable, "avx-512"}}));
+  }
+}
+
+}  // namespace mlp::test
