@@ -45,7 +45,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading bench-serve soak asan storm tsan clang
+.PHONY: test test-all oracle parity quality bench-reading bench-job bench-serve soak asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -62,6 +62,8 @@ quality: build .venv/installed ## Writes docs/quality.md: tables learned beside 
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py
+bench-job: build .venv-peers/installed ## Writes docs/benchmarks.md: a whole job beside Keras and PyTorch
+	@.venv-peers/bin/python bench/job.py --write docs/benchmarks.md
 bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
 	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
 soak: build .venv-bench/installed ## Writes docs/benchmarks.md: a million requests, stop signals, large bodies
