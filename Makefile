@@ -46,7 +46,7 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@IMAGE=$(IMAGE) tools/train-local
 
 .PHONY: test test-emulated test-all oracle parity quality soak asan storm tsan clang
-.PHONY: bench-kernels bench-inference bench-reading bench-serve
+.PHONY: bench-kernels bench-inference bench-job bench-reading bench-serve
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -76,6 +76,8 @@ bench-kernels: setup ## The inner loops by themselves, in every instruction set;
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py
+bench-job: build .venv-peers/installed ## Writes docs/benchmarks.md: a whole job beside Keras and PyTorch
+	@.venv-peers/bin/python bench/job.py --write docs/benchmarks.md
 bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
 	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
 soak: build .venv-bench/installed ## Writes docs/benchmarks.md: a million requests, stop signals, large bodies

@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
+#include <thread>
 
 #include "entrypoint/columns_file.h"
 #include "entrypoint/commands.h"
@@ -20,6 +23,7 @@
 #include "model/error.h"
 #include "model/hdf5_file.h"
 #include "model/kernels/engine.h"
+#include "model/kernels/gemm.h"
 #include "model/kernels/vector.h"
 #include "model/parameters.h"
 #include "model/plan.h"
@@ -43,9 +47,37 @@ bool out_of_time() { return seconds_since_stop() > kReportSecondsAfterStop; }
 using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
+// When the process started, seen from the beginning of its work: what it did until then is to load
+// its libraries, which takes CPU time and, once they are in memory, hardly any other.
+Clock::time_point process_start() {
+  const double seconds = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+  return Clock::now() -
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 DirectoryFlags directory_flags(const CommandLine& line) {
   return {line.option("train"), line.option("validation"), line.option("test"),
           line.option("model_dir"), line.option("output_dir")};
+}
+
+// At its first matrix product, of whatever shape, oneDNN compiles those of every shape: some 30 ms,
+// which a thread of its own spends while the rows are read. To be joined.
+std::jthread warm_up_engine() {
+  try {
+    return std::jthread([] {
+      try {
+        kernels::prepare_thread();
+        constexpr std::size_t kSize = kernels::kPad;
+        std::array<float, kSize * kSize> factor{};
+        std::array<float, kSize * kSize> product{};
+        const Matrix x = {factor.data(), kSize, kSize, kSize};
+        kernels::multiply(x, x, {product.data(), kSize, kSize, kSize});
+      } catch (const std::exception&) {  // the first step meets it too
+      }
+    });
+  } catch (const std::system_error&) {  // a limit on threads: the first step compiles
+    return {};
+  }
 }
 
 void throw_if_stopped() {
@@ -118,6 +150,11 @@ void log_job(const TrainingData& data, const TrainerConfig& config, std::size_t 
                config.num_threads, workers,
                kernels::name(kernels::vector_kernels().instruction_set));
   spdlog::info("Precision: {}, {}", name(config.precision.precision), config.precision.reason);
+}
+
+void log_first_step(Clock::time_point start) {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+  spdlog::info("Training: first step after {} ms", passed.count());
 }
 
 void warn_of_labels(const TrainingData& data) {
@@ -342,7 +379,7 @@ void print_check(const TrainingData& data, const TrainerConfig& config,
 
 void train_command(const CommandLine& line, const Variables& variables,
                    const std::filesystem::path& working_directory) {
-  const Clock::time_point start = Clock::now();
+  const Clock::time_point start = process_start();
   std::signal(SIGPIPE, SIG_IGN);  // a reader of stdout that goes away must not cost the model
   std::vector<std::string> notes;
   // A slip on the command line is told of before all else.
@@ -369,6 +406,7 @@ void train_command(const CommandLine& line, const Variables& variables,
     require_writable(environment.output_dir);
   }
 
+  const std::jthread warm_up = checks ? std::jthread() : warm_up_engine();
   ProgressReporter progress(isatty(STDERR_FILENO) != 0 && !environment.configured);
   const TrainingData data = load_data(
       environment, hyperparameters,
@@ -398,7 +436,10 @@ void train_command(const CommandLine& line, const Variables& variables,
   const MetricPrinter printer(metric_style(hyperparameters), environment.host);
   TrainerCallbacks callbacks;
   callbacks.stop_requested = [&] { return stop_requested() || Clock::now() >= deadline; };
-  callbacks.step_done = [&](const Progress& now) { progress.step_done(now); };
+  callbacks.step_done = [&](const Progress& now) {
+    if (now.epoch == 1 && now.step == 1) log_first_step(start);
+    progress.step_done(now);
+  };
   callbacks.epoch_done = [&](const EpochMetrics& metrics) {
     progress.clear();
     printer.print(metrics);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cfloat>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -99,17 +102,36 @@ struct Areas {
   double precision_recall = 0;
 };
 
-// A score, and whether the row has the label.
-using Scored = std::pair<float, bool>;
+// A score and whether the row has the label, in one number: the higher score comes first in their
+// ascending order, and the lowest bit is the label. No score is NaN.
+using Scored = std::uint64_t;
+
+Scored scored(float score, bool has_label) {
+  constexpr std::uint32_t kSign = 0x80000000U;
+  const auto bits = std::bit_cast<std::uint32_t>(score + 0.0F);  // -0 equals 0
+  const std::uint32_t descending = (bits & kSign) != 0 ? bits : ~bits & ~kSign;
+  return std::uint64_t{descending} << 1 | (has_label ? 1U : 0U);
+}
+
+// Ascending, by three passes over a third of the 33 bits each; `spare` is of the same size.
+void sort_scored(std::vector<Scored>& scores, std::vector<Scored>& spare) {
+  constexpr unsigned kBits = 11;
+  constexpr Scored kMask = (Scored{1} << kBits) - 1;
+  for (unsigned shift = 0; shift < 3 * kBits; shift += kBits) {
+    std::array<std::size_t, kMask + 1> places{};
+    for (const Scored score : scores) ++places[score >> shift & kMask];
+    std::exclusive_scan(places.begin(), places.end(), places.begin(), std::size_t{0});
+    for (const Scored score : scores) spare[places[score >> shift & kMask]++] = score;
+    scores.swap(spare);
+  }
+}
 
 // The area under the ROC curve is the share of pairs, of a row with the label and a row without,
 // that are in the right order; equal scores count half. That under the precision-recall curve is
-// the sum over distinct scores of precision times gain in recall.
-Areas areas(std::vector<Scored>& scores) {
-  std::sort(scores.begin(), scores.end(),
-            [](const Scored& a, const Scored& b) { return a.first > b.first; });
+// the sum over distinct scores of precision times gain in recall. The scores are sorted.
+Areas areas(const std::vector<Scored>& scores) {
   const double all_positives = static_cast<double>(
-      std::count_if(scores.begin(), scores.end(), [](const Scored& s) { return s.second; }));
+      std::count_if(scores.begin(), scores.end(), [](Scored score) { return (score & 1) != 0; }));
   const double all_negatives = static_cast<double>(scores.size()) - all_positives;
   double positives = 0;  // so far
   double negatives = 0;
@@ -118,8 +140,8 @@ Areas areas(std::vector<Scored>& scores) {
   for (std::size_t start = 0; start < scores.size();) {
     std::size_t end = start;
     double tied_positives = 0;
-    for (; end < scores.size() && scores[end].first == scores[start].first; ++end) {
-      if (scores[end].second) ++tied_positives;
+    for (; end < scores.size() && scores[end] >> 1 == scores[start] >> 1; ++end) {
+      if ((scores[end] & 1) != 0) ++tied_positives;
     }
     const double tied_negatives = static_cast<double>(end - start) - tied_positives;
     positives += tied_positives;
@@ -380,8 +402,11 @@ class Judgement {
   const std::vector<Areas>& label_areas() {
     if (!areas_.empty()) return areas_;
     std::vector<Scored> scores(rows());
+    std::vector<Scored> spare(rows());
     for (std::size_t output = first_scored_class(); output < input_.outputs; ++output) {
-      for (std::size_t i = 0; i < rows(); ++i) scores[i] = {row(i)[output], has_label(i, output)};
+      for (std::size_t i = 0; i < rows(); ++i)
+        scores[i] = scored(row(i)[output], has_label(i, output));
+      sort_scored(scores, spare);
       areas_.push_back(areas(scores));
     }
     return areas_;

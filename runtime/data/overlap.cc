@@ -1,7 +1,10 @@
 #include "runtime/data/overlap.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
-#include <functional>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
@@ -12,6 +15,39 @@ namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
+std::uint64_t mix(std::uint64_t hash, std::uint64_t word) {
+  constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15U;  // the golden ratio's bits
+  // Products carry a bit upwards only: the rotation brings the highest, as signs are, down again.
+  return std::rotl(hash ^ word, 29) * kMultiplier;
+}
+
+// Of the bytes and a hash before them. Words go into lanes side by side, so that long rows are
+// hashed about as fast as memory delivers them.
+std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t before) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::array<std::uint64_t, 4> lanes = {before, 1, 2, 3};
+  const char* next = bytes.data();
+  const char* const end = next + bytes.size();
+  std::uint64_t word = 0;
+  const auto left = [&] { return static_cast<std::size_t>(end - next); };
+  while (left() >= lanes.size() * kWord) {
+    for (std::uint64_t& lane : lanes) {
+      std::memcpy(&word, next, kWord);
+      lane = mix(lane, word);
+      next += kWord;
+    }
+  }
+  while (left() > 0) {
+    const std::size_t size = std::min(left(), kWord);
+    word = 0;
+    std::memcpy(&word, next, size);
+    lanes[0] = mix(lanes[0], word);
+    next += size;
+  }
+  for (const std::size_t lane : {1U, 2U, 3U}) lanes[0] = mix(lanes[0], lanes[lane]);
+  return lanes[0] ^ lanes[0] >> 32;
+}
+
 // The bytes of a row, in its two parts.
 class RowBytes {
  public:
@@ -21,9 +57,7 @@ class RowBytes {
   }
 
   std::size_t hash(std::uint32_t row) const {
-    constexpr std::hash<std::string_view> kHash;
-    // The golden ratio's bits keep the parts of equal hashes from cancelling out.
-    return kHash(features(row)) * 0x9E3779B97F4A7C15U ^ kHash(targets(row));
+    return hash_bytes(targets(row), hash_bytes(features(row), 0));
   }
 
   bool equal(std::uint32_t row, const RowBytes& other, std::uint32_t other_row) const {

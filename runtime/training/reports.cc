@@ -123,10 +123,14 @@ void add_confusion(const Schema& schema, const MetricInput& input, Json& metrics
 
 std::string number_field(double value) { return fmt::format("{:.18e}", value); }
 
-std::string label_field(const Schema& schema, std::int32_t index) {
-  const std::string& label = schema.labels[static_cast<std::size_t>(index)];
-  if (schema.labels_are_text) return csv_field(label);
-  return number_field(std::strtod(label.c_str(), nullptr));
+// Of a task that has classes, the field of each.
+std::vector<std::string> label_fields(const Schema& schema) {
+  std::vector<std::string> fields;
+  for (const std::string& label : schema.labels) {
+    fields.push_back(schema.labels_are_text ? csv_field(label)
+                                            : number_field(std::strtod(label.c_str(), nullptr)));
+  }
+  return fields;
 }
 
 }  // namespace
@@ -184,6 +188,11 @@ bool write_prediction_csv(const std::filesystem::path& path, const Schema& schem
                           const std::function<bool()>& give_up) {
   constexpr std::size_t kRowsBetweenQuestions = 4096;
   const std::size_t outputs = predictions.outputs;
+  const std::vector<std::string> labels =
+      has_classes(schema.task) ? label_fields(schema) : std::vector<std::string>();
+  const auto label = [&](std::int32_t index) -> const std::string& {
+    return labels[static_cast<std::size_t>(index)];
+  };
   FileWriter file(path);
   std::string line;
   const auto add = [&](const std::string& field) {
@@ -196,8 +205,8 @@ bool write_prediction_csv(const std::filesystem::path& path, const Schema& schem
     const float* const predicted = predictions.row(i);
     line.clear();
     if (has_classes(schema.task)) {
-      add(label_field(schema, data.classes[row]));
-      add(label_field(schema, predicted_class(schema.task, predicted, outputs)));
+      add(label(data.classes[row]));
+      add(label(predicted_class(schema.task, predicted, outputs)));
     } else {
       for (std::size_t j = 0; j < outputs; ++j) add(number_field(data.values[row * outputs + j]));
       for (std::size_t j = 0; j < outputs; ++j) {

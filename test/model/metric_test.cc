@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -105,6 +108,44 @@ TEST_SUITE("model") {
     CHECK(value("auc", binary(truth, {0.5F, 0.5F, 0.5F, 0.5F})) == doctest::Approx(0.5));
     CHECK(value("auc", binary(truth, {0.9F, 0.8F, 0.2F, 0.1F})) == 0);
     CHECK(std::isnan(value("auc", binary({1, 1}, {0.1F, 0.2F}))));
+  }
+
+  TEST_CASE("compute_metrics: auc and auc_pr follow from all pairs of scores of any size") {
+    constexpr std::size_t kRows = 300;
+    std::mt19937 random(1);
+    Rows rows = binary({}, {});
+    for (std::size_t i = 0; i < kRows; ++i) {
+      // Of every exponent and sign; and, so that there are equal ones, a few small numbers, 0 and
+      // -0 among them.
+      const auto any = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+      const float few = static_cast<float>(random() % 5) - 2;
+      const bool picks_few = std::isnan(any) || random() % 2 == 0;
+      rows.predictions.push_back(picks_few ? (few == 0 && random() % 2 == 0 ? -0.0F : few) : any);
+      rows.classes.push_back(static_cast<std::int32_t>(random() % 3 == 0));
+    }
+    double pairs = 0;
+    double in_order = 0;
+    double precisions = 0;
+    double positives = 0;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      if (rows.classes[i] == 0) continue;
+      double above = 0;  // rows whose score is not below this one's
+      double hits = 0;
+      for (std::size_t j = 0; j < kRows; ++j) {
+        const float difference = rows.predictions[i] - rows.predictions[j];
+        if (difference <= 0) {
+          ++above;
+          hits += rows.classes[j];
+        }
+        if (rows.classes[j] == 1) continue;
+        ++pairs;
+        in_order += difference > 0 ? 1 : difference == 0 ? 0.5 : 0;
+      }
+      precisions += hits / above;
+      ++positives;
+    }
+    CHECK(value("auc", rows) == doctest::Approx(in_order / pairs).epsilon(1e-12));
+    CHECK(value("auc_pr", rows) == doctest::Approx(precisions / positives).epsilon(1e-12));
   }
 
   TEST_CASE("compute_metrics: auc of several classes leaves out those that no row has") {

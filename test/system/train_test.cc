@@ -133,6 +133,15 @@ TEST_SUITE("system/train") {
     check_described_metrics(end, history.parent_path());
   }
 
+  TEST_CASE("mlp train: a log line tells when the first step was done") {
+    const TempDirectory folder;
+    folder.write("data/rows.csv", clouds_csv(60, {"0", "1"}, 1));
+    const ProgramEnd end = run_well(native(folder.path(), {"--epochs", "2"}));
+    CHECK(captures(end.err, R"(info: Training: first step after (\d+) ms$)").size() == 1);
+    const ProgramEnd check = run_well(native(folder.path(), {"--check"}));
+    CHECK(check.err.find("first step") == std::string::npos);
+  }
+
   TEST_CASE("Metric lines: without validation rows only the training values are there") {
     const TempDirectory folder;
     folder.write("data/rows.csv", clouds_csv(60, {"0", "1"}, 1));

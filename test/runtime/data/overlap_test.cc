@@ -105,6 +105,27 @@ TEST_SUITE("runtime/data") {
     }
   }
 
+  TEST_CASE("find_overlap: rows that differ in signs or places alone take no longer than others") {
+    constexpr std::size_t kBits = 17;  // 131,072 rows: nobody waits for their pairs
+    constexpr std::size_t kRows = std::size_t{1} << kBits;
+    for (const bool in_signs : {true, false}) {
+      CAPTURE(in_signs);
+      // Row by row, each bit of the row's number is the sign of a pair of values, or the place of a
+      // 1 among them.
+      std::vector<float> values;
+      for (std::size_t row = 0; row < kRows; ++row) {
+        for (std::size_t bit = 0; bit < kBits; ++bit) {
+          const bool is_set = (row >> bit & 1) != 0;
+          values.push_back(in_signs ? 1.0F : is_set ? 0.0F : 1.0F);
+          values.push_back(in_signs ? is_set ? -1.0F : 1.0F : is_set ? 1.0F : 0.0F);
+        }
+      }
+      const OwnedSet set = make_set({FeatureType::kFloat32, 2 * kBits, std::move(values), {}},
+                                    std::vector<std::int32_t>(kRows, 0));
+      CHECK(find_overlap(set.dataset, set.dataset).rows == kRows);
+    }
+  }
+
   TEST_CASE("find_overlap: rows that are all alike take no longer than others") {
     constexpr std::size_t kRows = 200'000;  // whose pairs nobody waits for
     const OwnedSet set = make_set({FeatureType::kUint8, 1, {}, std::vector<std::uint8_t>(kRows, 1)},
