@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "model/kernels/bfloat16.h"
 #include "model/kernels/vector.h"
 #include "test/support/temp_directory.h"
 #include "test/system/made_data.h"
@@ -24,6 +25,8 @@ const char* onednn_set(InstructionSet cap) {
       return "avx2";
     case InstructionSet::kAvx512:
       return "avx512_core";
+    case InstructionSet::kAvx512Bf16:
+      break;  // has no float32 kernels
   }
   return "";
 }
@@ -53,6 +56,40 @@ TEST_SUITE("system/instruction_set") {
       const ProgramEnd predicted =
           run_well(native(folder.path(), {"predict", "--input", "data/mnist.npz"}, variables));
       CHECK(lines_of(predicted.out).size() == 1 + 500);
+    }
+  }
+
+  TEST_CASE(
+      "mlp train: precision says what is multiplied in, and bfloat16 needs a CPU that has it") {
+    const TempDirectory folder;
+    folder.write("data/mnist.npz", small_mnist_npz());
+    const auto train = [&](const char* precision, const VariableMap& variables) {
+      return run_program(
+          native(folder.path(), {"train", "--epochs", "2", "--precision", precision}, variables));
+    };
+    const VariableMap capped = {{kernels::kCapVariable, "avx512"}};
+    CHECK(contains(train("float32", {}).err, "Precision: float32, the default"));
+    const ProgramEnd refused = train("bfloat16", capped);
+    CHECK(refused.exit_code == 1);
+    CHECK(
+        contains(refused.err, "precision: found bfloat16, for which this CPU has no instructions"));
+    const ProgramEnd chosen = train("auto", capped);
+    CHECK(chosen.exit_code == 0);
+    CHECK(contains(chosen.err, "Precision: float32, since this CPU has no bfloat16"));
+
+    if (kernels::bfloat16_kernels() == nullptr) return;
+    const bool has_amx = kernels::bfloat16_kernels(kernels::Bfloat16Set::kAmx) != nullptr;
+    CHECK(contains(train("auto", {}).err, has_amx ? "Precision: bfloat16, since AMX"
+                                                  : "Precision: float32, since this CPU has"));
+    for (const VariableMap& variables :
+         {VariableMap(), VariableMap{{kernels::kCapVariable, "avx512_bf16"}}}) {
+      const ProgramEnd end = train("bfloat16", variables);
+      CHECK(contains(end.err, "Precision: bfloat16, as asked"));
+      CHECK(std::stod(captures(end.out, "val_accuracy: ([0-9.]+)").back()) > 0.95);
+      const std::string model = read_bytes(folder.path() / "model/model.h5");
+      train("bfloat16", variables);
+      CHECK(model == read_bytes(folder.path() / "model/model.h5"));
+      CHECK(contains(model, R"("precision":{"name":"bfloat16","reason":"as asked"})"));
     }
   }
 
