@@ -8,8 +8,10 @@
 #include <cstring>
 #include <string>
 
+#include "runtime/data/csv_separators.h"
 #include "runtime/data/csv_text.h"
 #include "runtime/data/number.h"
+#include "runtime/data/short_number.h"
 #include "runtime/data/wording.h"
 
 namespace mlp {
@@ -32,6 +34,7 @@ class BlockReader {
   BlockReader(std::string_view block, const CsvRows& rows, CsvTexts& texts, CsvPiece& piece)
       : rows_(rows),
         piece_(piece),
+        first_(block.data()),
         p_(block.data()),
         last_(block.data() + block.size()),
         delimiter_(rows.delimiter),
@@ -50,7 +53,13 @@ class BlockReader {
 
   void read(std::size_t limit) {
     make_room(limit);
-    while (piece_.rows < limit && next_record() && read_record()) ++piece_.rows;
+    // A single column's rows may be blank, and where numbers may mean that a value is missing each
+    // field has to be looked up.
+    const bool may_be_plain = targets_.size() > 1 && !numbers_may_be_missing_;
+    if (!may_be_plain || read_by_separators(limit)) {
+      while (piece_.rows < limit && read_next_record()) {
+      }
+    }
     piece_.end = p_;
   }
 
@@ -85,6 +94,104 @@ class BlockReader {
       target.codes = grow(piece_.columns[slot.index].codes, most);
       target.texts = &piece_.texts->pools[slot.index];
     }
+  }
+
+  bool read_next_record() {
+    if (!next_record() || !read_record()) return false;
+    ++piece_.rows;
+    return true;
+  }
+
+  // Reads rows between separators that are found beforehand, in windows of the text, so that no
+  // field waits for where the last one ends; rows that are not as simple as that are read as
+  // read_next_record() does. Stops before the limit, the end or a problem (then it returns false)
+  // where a record is left without a line end, or too many rows are not simple.
+  bool read_by_separators(std::size_t limit) {
+    constexpr std::size_t kWindow = 1 << 14;
+    constexpr std::size_t kRowsToTry = 32;
+    std::size_t window = kWindow;
+    std::size_t plain = 0;
+    std::size_t others = 0;
+    while (piece_.rows < limit) {
+      const char* const base = p_;
+      const std::size_t bytes = std::min(window, static_cast<std::size_t>(last_ - p_));
+      const std::size_t count = find_separators({base, bytes}, delimiter_, piece_.separators);
+      const std::uint32_t* places = piece_.separators.data();
+      const std::uint32_t* const end = places + count;
+      const auto columns = static_cast<std::ptrdiff_t>(targets_.size());
+      while (piece_.rows < limit && end - places >= columns) {
+        if (read_plain_row(base, places)) {
+          ++piece_.rows;
+          ++plain;
+          places += columns;
+          if (places != end && base + *places < p_) ++places;  // LF behind CR
+          continue;
+        }
+        if (!read_next_record()) return false;
+        ++others;
+        if (others > kRowsToTry && others > plain) return true;
+        while (places != end && base + *places < p_) ++places;
+      }
+      if (p_ != base) continue;
+      if (bytes < window) return true;
+      window *= 2;
+    }
+    return true;
+  }
+
+  // The row at p_, whose fields end at `places`, from `base` on; false, with p_ where it was, for
+  // one of another length, and where a field is not simple.
+  bool read_plain_row(const char* base, const std::uint32_t* places) {
+    const std::size_t columns = targets_.size();
+    const char* p = p_;
+    for (std::size_t column = 0; column < columns; ++column) {
+      const char* const end = base + places[column];
+      const bool is_last = column + 1 == columns;
+      if (is_last ? !is_line_end(*end) : *end != delimiter_) return false;
+      const Target& target = targets_[column];
+      switch (target.kind) {
+        case CsvSlot::Kind::kFloat: {
+          float& value = target.floats[piece_.rows * rows_.floats];
+          if (!is_short_number(p, end, value) && !read_plain_number(p, end, value)) return false;
+          break;
+        }
+        case CsvSlot::Kind::kNumber: {
+          double& value = target.numbers[piece_.rows];
+          if (is_short_number(p, end, value)) break;
+          if (!trim(p, end).empty()) {
+            if (!read_plain_number(p, end, value)) return false;
+          } else {
+            value = kNan;
+          }
+          break;
+        }
+        case CsvSlot::Kind::kText:
+          add(target, trim(p, end));
+          break;
+        case CsvSlot::Kind::kSkipped:
+          break;
+      }
+      p = end + 1;
+    }
+    p_ = skip_line_end(p - 1, last_);
+    ++piece_.lines;
+    return true;
+  }
+
+  template <typename T>
+  bool is_short_number(const char* p, const char* end, T& value) const {
+    return end - first_ >= kShortNumberBytes && read_short_number(p, end, value);
+  }
+
+  template <typename T>
+  bool read_plain_number(const char* p, const char* end, T& value) const {
+    return parse_number(trim(p, end), value) == NumberStatus::kNumber;
+  }
+
+  std::string_view trim(const char* p, const char* end) const {
+    while (p != end && is_blank(*p, delimiter_)) ++p;
+    while (p != end && is_blank(end[-1], delimiter_)) --end;
+    return {p, static_cast<std::size_t>(end - p)};
   }
 
   bool at_end_of_field() const { return p_ == last_ || *p_ == delimiter_ || is_line_end(*p_); }
@@ -300,6 +407,7 @@ class BlockReader {
   CsvPiece& piece_;
   std::vector<Target> targets_;  // one per column of the file
   const char* record_ = nullptr;
+  const char* const first_;
   const char* p_;
   const char* const last_;
   const char delimiter_;
