@@ -35,7 +35,7 @@ inline constexpr std::ptrdiff_t kShortNumberBytes = 16;
 //
 // Reads the kShortNumberBytes bytes in front of `end`, of whatever they are.
 template <typename T>
-bool read_short_number(const char* begin, const char* end, T& value) {
+[[gnu::always_inline]] inline bool read_short_number(const char* begin, const char* end, T& value) {
   static_assert(std::endian::native == std::endian::little);
   constexpr int kBytes = kShortNumberBytes;
   // Masks of 16 bytes: from the byte n on, for n = 16 - i, at kFrom + i.
