@@ -29,6 +29,22 @@ std::uint32_t value_of_digits(std::uint64_t digits) {
   return static_cast<std::uint32_t>(((digits & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32);
 }
 
+// Reads fields that end at base + places[0], base + places[1], ... into row[indices[0]],
+// row[indices[1]], ... as long as they are short numbers with the delimiter behind them; the first
+// one begins at `first`. Returns how many. The loop stands alone so that what it needs stays in
+// registers.
+[[gnu::noinline]] std::size_t read_floats(const char* first, const char* base,
+                                          const std::uint32_t* places, std::size_t count,
+                                          char delimiter, const std::uint32_t* indices,
+                                          float* row) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* const end = base + places[i];
+    if (*end != delimiter || !read_short_number(first, end, row[indices[i]])) return i;
+    first = end + 1;
+  }
+  return count;
+}
+
 class BlockReader {
  public:
   BlockReader(std::string_view block, const CsvRows& rows, CsvTexts& texts, CsvPiece& piece)
@@ -67,7 +83,8 @@ class BlockReader {
   // Where a column's fields go: by their row, which spares a look at how full a vector is.
   struct Target {
     CsvSlot::Kind kind = CsvSlot::Kind::kSkipped;
-    float* floats = nullptr;  // of the first row
+    // How many columns of floats begin here, the last column of the file aside.
+    std::size_t floats = 0;
     double* numbers = nullptr;
     std::uint32_t* codes = nullptr;
     TextPool* texts = nullptr;
@@ -82,11 +99,11 @@ class BlockReader {
       if (values.size() < size) values.resize(size);
       return values.data();
     };
-    float* const floats = grow(piece_.floats, most * rows_.floats);
+    floats_ = grow(piece_.floats, most * rows_.floats);
     for (const CsvSlot& slot : rows_.slots) {
       Target& target = targets_.emplace_back();
       target.kind = slot.kind;
-      if (slot.kind == CsvSlot::Kind::kFloat) target.floats = floats + slot.index;
+      indices_.push_back(static_cast<std::uint32_t>(slot.index));
       if (slot.kind == CsvSlot::Kind::kNumber)
         target.numbers = grow(piece_.columns[slot.index].numbers, most);
       if (slot.kind != CsvSlot::Kind::kText) continue;
@@ -94,6 +111,16 @@ class BlockReader {
       target.codes = grow(piece_.columns[slot.index].codes, most);
       target.texts = &piece_.texts->pools[slot.index];
     }
+    std::size_t floats = 0;
+    for (std::size_t column = targets_.size() - 1; column-- > 0;) {
+      floats = targets_[column].kind == CsvSlot::Kind::kFloat ? floats + 1 : 0;
+      targets_[column].floats = floats;
+    }
+  }
+
+  // Where the float of a column belongs, in the row that is read.
+  float& float_of(std::size_t column) {
+    return floats_[piece_.rows * rows_.floats + indices_[column]];
   }
 
   bool read_next_record() {
@@ -145,13 +172,21 @@ class BlockReader {
     const std::size_t columns = targets_.size();
     const char* p = p_;
     for (std::size_t column = 0; column < columns; ++column) {
+      const std::size_t floats = targets_[column].floats;
+      if (floats > 0 && base + places[column] - first_ >= kShortNumberBytes) {
+        const std::size_t done =
+            read_floats(p, base, places + column, floats, delimiter_, indices_.data() + column,
+                        floats_ + piece_.rows * rows_.floats);
+        if (done > 0) p = base + places[column + done - 1] + 1;
+        column += done;  // to a field that is none of these: the last column's at the latest
+      }
+      const Target& target = targets_[column];
       const char* const end = base + places[column];
       const bool is_last = column + 1 == columns;
       if (is_last ? !is_line_end(*end) : *end != delimiter_) return false;
-      const Target& target = targets_[column];
       switch (target.kind) {
         case CsvSlot::Kind::kFloat: {
-          float& value = target.floats[piece_.rows * rows_.floats];
+          float& value = float_of(column);
           if (!is_short_number(p, end, value) && !read_plain_number(p, end, value)) return false;
           break;
         }
@@ -232,7 +267,7 @@ class BlockReader {
       bool good = true;
       switch (target.kind) {
         case CsvSlot::Kind::kFloat:
-          good = read_number(column, target.floats[piece_.rows * rows_.floats]);
+          good = read_number(column, float_of(column));
           break;
         case CsvSlot::Kind::kNumber:
           good = read_number(column, target.numbers[piece_.rows]);
@@ -405,7 +440,9 @@ class BlockReader {
 
   const CsvRows& rows_;
   CsvPiece& piece_;
-  std::vector<Target> targets_;  // one per column of the file
+  std::vector<Target> targets_;         // one per column of the file
+  std::vector<std::uint32_t> indices_;  // likewise, as in its slot
+  float* floats_ = nullptr;             // of the first row
   const char* record_ = nullptr;
   const char* const first_;
   const char* p_;
