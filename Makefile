@@ -59,9 +59,9 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
-bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
+bench-reading: build .venv-bench/installed ## Writes docs/benchmarks.md: reading CSV beside pandas, polars and pyarrow
 	@$(call compile,release,mlp_read_table)
-	@.venv/bin/python test/oracle/reading.py
+	@.venv-bench/bin/python bench/reading.py --write docs/benchmarks.md
 bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
 	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
 soak: build .venv-bench/installed ## Writes docs/benchmarks.md: a million requests, stop signals, large bodies
