@@ -97,7 +97,7 @@ TEST_SUITE("runtime/data") {
     for (int file = 0; file < 3000; ++file) {
       const std::size_t columns = 2 + random() % 4;
       const std::string line_end = one_of({"\n", "\r\n", "\r"});
-      const unsigned oddity = random() % 3 == 0 ? 1 : 1 + random() % 200;
+      const std::size_t oddity = random() % 3 == 0 ? 1 : 1 + random() % 200;
       std::string text;
       for (std::size_t row = 0; row < 1 + random() % 200; ++row) {
         const bool is_odd = file % 4 != 0 && random() % (10 * oddity) == 0;
@@ -121,7 +121,7 @@ TEST_SUITE("runtime/data") {
       ChannelRows b;
       const std::string message = read(by_fields, a);
       CHECK(read(by_separators, b) == message);
-      failures += message.empty() ? 0 : 1;
+      if (!message.empty()) ++failures;
       CHECK(a.rows.features.floats == b.rows.features.floats);
       REQUIRE(a.rows.columns.size() == b.rows.columns.size());
       for (std::size_t i = 0; i < a.rows.columns.size(); ++i) {
