@@ -73,11 +73,11 @@ bench-kernels: setup ## The inner loops by themselves, in every instruction set;
 	@$(call configure,release)
 	@$(call compile,release,mlp_bench_kernels)
 	@build/release/bin/mlp_bench_kernels --benchmark_min_time=0.1 --benchmark_filter='$(or $(FILTER),.)'
-bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
-	@$(call compile,release,mlp_read_table)
-	@.venv/bin/python test/oracle/reading.py
 bench-job: build .venv-peers/installed ## Writes docs/benchmarks.md: a whole job beside Keras and PyTorch
 	@.venv-peers/bin/python bench/job.py --write docs/benchmarks.md
+bench-reading: build .venv-bench/installed ## Writes docs/benchmarks.md: reading CSV beside pandas, polars and pyarrow
+	@$(call compile,release,mlp_read_table)
+	@.venv-bench/bin/python bench/reading.py --write docs/benchmarks.md
 bench-serve: build .venv-bench/installed ## Writes docs/benchmarks.md: serving beside Python servers and nginx (takes long)
 	@.venv-bench/bin/python bench/serve.py --write docs/benchmarks.md
 soak: build .venv-bench/installed ## Writes docs/benchmarks.md: a million requests, stop signals, large bodies

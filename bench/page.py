@@ -16,6 +16,7 @@ How fast, how large and how steady `mlp serve` is. Each section is written by th
 
 # The order of the sections, by their headings.
 JOB = "## A whole job\n"
+READING = "## Reading CSV\n"
 SERVING = "## Beside other servers\n"
 SOAK = "## Under long load\n"
 
@@ -25,7 +26,7 @@ def with_section(text: str, heading: str, body: str) -> str:
     parts = re.split(r"^(## .*\n)", text, flags=re.MULTILINE)[1:]
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     sections[heading] = f"\n{body.strip()}\n\n"
-    return (INTRODUCTION + "".join(h + sections[h] for h in (JOB, SERVING, SOAK) if h in sections)).rstrip() + "\n"
+    return (INTRODUCTION + "".join(h + sections[h] for h in (JOB, READING, SERVING, SOAK) if h in sections)).rstrip() + "\n"
 
 
 def write_section(path: pathlib.Path, heading: str, body: str):

@@ -47,10 +47,16 @@ class FileSource final : public ByteSource {
  public:
   FileSource(const std::filesystem::path& path, std::string name)
       : ByteSource(name), file_(path, std::move(name)) {}
-  std::size_t read(void* buffer, std::size_t size) override { return file_.read(buffer, size); }
+  std::size_t read(void* buffer, std::size_t size) override {
+    const std::size_t count = file_.read(buffer, size);
+    position_ += count;
+    return count;
+  }
+  Rest rest() const override { return file_.is_regular() ? Rest{&file_, position_} : Rest{}; }
 
  private:
   File file_;
+  std::uint64_t position_ = 0;
 };
 
 // Bytes is what holds them: a string of its own, or a view of others'.
@@ -187,6 +193,11 @@ std::uint64_t File::size_bytes() const {
   struct stat status {};
   if (fstat(descriptor_, &status) != 0 || status.st_size < 0) return 0;
   return static_cast<std::uint64_t>(status.st_size);
+}
+
+bool File::is_regular() const {
+  struct stat status {};
+  return fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 std::size_t File::read(void* buffer, std::size_t size) {

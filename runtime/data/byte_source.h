@@ -10,6 +10,8 @@
 
 namespace mlp {
 
+class File;
+
 // Bytes from somewhere, read once from start to end. The name is what messages call them.
 class ByteSource {
  public:
@@ -26,6 +28,15 @@ class ByteSource {
 
   // How many bytes are still to come, where that is known, so that buffers need not be larger.
   virtual std::optional<std::size_t> bytes_left() const { return std::nullopt; }
+
+  // The regular file that the bytes still to come are the rest of, and where it begins. They may be
+  // read there instead, on many threads at once. Null where there is none; valid as long as the
+  // source.
+  struct Rest {
+    const File* file = nullptr;
+    std::uint64_t offset = 0;
+  };
+  virtual Rest rest() const { return {}; }
 
  private:
   std::string name_;
@@ -44,6 +55,7 @@ class File {
 
   // As it is now; 0 for pipes and the like.
   std::uint64_t size_bytes() const;
+  bool is_regular() const;
 
   // Both fill `buffer`, return fewer bytes than `size` only at the end, and throw UserError where
   // reading fails. The first goes on where it stopped and is all that a pipe can do; the second

@@ -196,6 +196,8 @@ class MaybeCompressedSource final : public ByteSource {
     return count + source_->read(static_cast<char*>(buffer) + count, size - count);
   }
 
+  Rest rest() const override { return started_ && beginning_.empty() ? source_->rest() : Rest{}; }
+
  private:
   void start() {
     beginning_.resize(kCompressionMarkBytes);

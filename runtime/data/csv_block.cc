@@ -8,8 +8,10 @@
 #include <cstring>
 #include <string>
 
+#include "runtime/data/csv_separators.h"
 #include "runtime/data/csv_text.h"
 #include "runtime/data/number.h"
+#include "runtime/data/short_number.h"
 #include "runtime/data/wording.h"
 
 namespace mlp {
@@ -27,11 +29,28 @@ std::uint32_t value_of_digits(std::uint64_t digits) {
   return static_cast<std::uint32_t>(((digits & 0x0000FFFF0000FFFFU) * 42949672960001U) >> 32);
 }
 
+// Reads fields that end at base + places[0], base + places[1], ... into row[indices[0]],
+// row[indices[1]], ... as long as they are short numbers with the delimiter behind them; the first
+// one begins at `first`. Returns how many. The loop stands alone so that what it needs stays in
+// registers.
+[[gnu::noinline]] std::size_t read_floats(const char* first, const char* base,
+                                          const std::uint32_t* places, std::size_t count,
+                                          char delimiter, const std::uint32_t* indices,
+                                          float* row) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const char* const end = base + places[i];
+    if (*end != delimiter || !read_short_number(first, end, row[indices[i]])) return i;
+    first = end + 1;
+  }
+  return count;
+}
+
 class BlockReader {
  public:
   BlockReader(std::string_view block, const CsvRows& rows, CsvTexts& texts, CsvPiece& piece)
       : rows_(rows),
         piece_(piece),
+        first_(block.data()),
         p_(block.data()),
         last_(block.data() + block.size()),
         delimiter_(rows.delimiter),
@@ -50,7 +69,13 @@ class BlockReader {
 
   void read(std::size_t limit) {
     make_room(limit);
-    while (piece_.rows < limit && next_record() && read_record()) ++piece_.rows;
+    // A single column's rows may be blank, and where numbers may mean that a value is missing each
+    // field has to be looked up.
+    const bool may_be_plain = targets_.size() > 1 && !numbers_may_be_missing_;
+    if (!may_be_plain || read_by_separators(limit)) {
+      while (piece_.rows < limit && read_next_record()) {
+      }
+    }
     piece_.end = p_;
   }
 
@@ -58,7 +83,8 @@ class BlockReader {
   // Where a column's fields go: by their row, which spares a look at how full a vector is.
   struct Target {
     CsvSlot::Kind kind = CsvSlot::Kind::kSkipped;
-    float* floats = nullptr;  // of the first row
+    // How many columns of floats begin here, the last column of the file aside.
+    std::size_t floats = 0;
     double* numbers = nullptr;
     std::uint32_t* codes = nullptr;
     TextPool* texts = nullptr;
@@ -73,11 +99,11 @@ class BlockReader {
       if (values.size() < size) values.resize(size);
       return values.data();
     };
-    float* const floats = grow(piece_.floats, most * rows_.floats);
+    floats_ = grow(piece_.floats, most * rows_.floats);
     for (const CsvSlot& slot : rows_.slots) {
       Target& target = targets_.emplace_back();
       target.kind = slot.kind;
-      if (slot.kind == CsvSlot::Kind::kFloat) target.floats = floats + slot.index;
+      indices_.push_back(static_cast<std::uint32_t>(slot.index));
       if (slot.kind == CsvSlot::Kind::kNumber)
         target.numbers = grow(piece_.columns[slot.index].numbers, most);
       if (slot.kind != CsvSlot::Kind::kText) continue;
@@ -85,6 +111,122 @@ class BlockReader {
       target.codes = grow(piece_.columns[slot.index].codes, most);
       target.texts = &piece_.texts->pools[slot.index];
     }
+    std::size_t floats = 0;
+    for (std::size_t column = targets_.size() - 1; column-- > 0;) {
+      floats = targets_[column].kind == CsvSlot::Kind::kFloat ? floats + 1 : 0;
+      targets_[column].floats = floats;
+    }
+  }
+
+  // Where the float of a column belongs, in the row that is read.
+  float& float_of(std::size_t column) {
+    return floats_[piece_.rows * rows_.floats + indices_[column]];
+  }
+
+  bool read_next_record() {
+    if (!next_record() || !read_record()) return false;
+    ++piece_.rows;
+    return true;
+  }
+
+  // Reads rows between separators that are found beforehand, in windows of the text, so that no
+  // field waits for where the last one ends; rows that are not as simple as that are read as
+  // read_next_record() does. Stops before the limit, the end or a problem (then it returns false)
+  // where a record is left without a line end, or too many rows are not simple.
+  bool read_by_separators(std::size_t limit) {
+    constexpr std::size_t kWindow = 1 << 14;
+    constexpr std::size_t kRowsToTry = 32;
+    std::size_t window = kWindow;
+    std::size_t plain = 0;
+    std::size_t others = 0;
+    while (piece_.rows < limit) {
+      const char* const base = p_;
+      const std::size_t bytes = std::min(window, static_cast<std::size_t>(last_ - p_));
+      const std::size_t count = find_separators({base, bytes}, delimiter_, piece_.separators);
+      const std::uint32_t* places = piece_.separators.data();
+      const std::uint32_t* const end = places + count;
+      const auto columns = static_cast<std::ptrdiff_t>(targets_.size());
+      while (piece_.rows < limit && end - places >= columns) {
+        if (read_plain_row(base, places)) {
+          ++piece_.rows;
+          ++plain;
+          places += columns;
+          if (places != end && base + *places < p_) ++places;  // LF behind CR
+          continue;
+        }
+        if (!read_next_record()) return false;
+        ++others;
+        if (others > kRowsToTry && others > plain) return true;
+        while (places != end && base + *places < p_) ++places;
+      }
+      if (p_ != base) continue;
+      if (bytes < window) return true;
+      window *= 2;
+    }
+    return true;
+  }
+
+  // The row at p_, whose fields end at `places`, from `base` on; false, with p_ where it was, for
+  // one of another length, and where a field is not simple.
+  bool read_plain_row(const char* base, const std::uint32_t* places) {
+    const std::size_t columns = targets_.size();
+    const char* p = p_;
+    for (std::size_t column = 0; column < columns; ++column) {
+      const std::size_t floats = targets_[column].floats;
+      if (floats > 0 && base + places[column] - first_ >= kShortNumberBytes) {
+        const std::size_t done =
+            read_floats(p, base, places + column, floats, delimiter_, indices_.data() + column,
+                        floats_ + piece_.rows * rows_.floats);
+        if (done > 0) p = base + places[column + done - 1] + 1;
+        column += done;  // to a field that is none of these: the last column's at the latest
+      }
+      const Target& target = targets_[column];
+      const char* const end = base + places[column];
+      const bool is_last = column + 1 == columns;
+      if (is_last ? !is_line_end(*end) : *end != delimiter_) return false;
+      switch (target.kind) {
+        case CsvSlot::Kind::kFloat: {
+          float& value = float_of(column);
+          if (!is_short_number(p, end, value) && !read_plain_number(p, end, value)) return false;
+          break;
+        }
+        case CsvSlot::Kind::kNumber: {
+          double& value = target.numbers[piece_.rows];
+          if (is_short_number(p, end, value)) break;
+          if (!trim(p, end).empty()) {
+            if (!read_plain_number(p, end, value)) return false;
+          } else {
+            value = kNan;
+          }
+          break;
+        }
+        case CsvSlot::Kind::kText:
+          add(target, trim(p, end));
+          break;
+        case CsvSlot::Kind::kSkipped:
+          break;
+      }
+      p = end + 1;
+    }
+    p_ = skip_line_end(p - 1, last_);
+    ++piece_.lines;
+    return true;
+  }
+
+  template <typename T>
+  bool is_short_number(const char* p, const char* end, T& value) const {
+    return end - first_ >= kShortNumberBytes && read_short_number(p, end, value);
+  }
+
+  template <typename T>
+  bool read_plain_number(const char* p, const char* end, T& value) const {
+    return parse_number(trim(p, end), value) == NumberStatus::kNumber;
+  }
+
+  std::string_view trim(const char* p, const char* end) const {
+    while (p != end && is_blank(*p, delimiter_)) ++p;
+    while (p != end && is_blank(end[-1], delimiter_)) --end;
+    return {p, static_cast<std::size_t>(end - p)};
   }
 
   bool at_end_of_field() const { return p_ == last_ || *p_ == delimiter_ || is_line_end(*p_); }
@@ -125,7 +267,7 @@ class BlockReader {
       bool good = true;
       switch (target.kind) {
         case CsvSlot::Kind::kFloat:
-          good = read_number(column, target.floats[piece_.rows * rows_.floats]);
+          good = read_number(column, float_of(column));
           break;
         case CsvSlot::Kind::kNumber:
           good = read_number(column, target.numbers[piece_.rows]);
@@ -298,8 +440,11 @@ class BlockReader {
 
   const CsvRows& rows_;
   CsvPiece& piece_;
-  std::vector<Target> targets_;  // one per column of the file
+  std::vector<Target> targets_;         // one per column of the file
+  std::vector<std::uint32_t> indices_;  // likewise, as in its slot
+  float* floats_ = nullptr;             // of the first row
   const char* record_ = nullptr;
+  const char* const first_;
   const char* p_;
   const char* const last_;
   const char delimiter_;

@@ -92,7 +92,8 @@ struct CsvPiece {
   // to be texts.
   std::vector<CsvProblem> doubts;
   const char* end = nullptr;  // behind the last record that was read, and blank lines at the end
-  const char* blank_line = nullptr;  // the first of these
+  const char* blank_line = nullptr;       // the first of these
+  std::vector<std::uint32_t> separators;  // for read_csv_block() alone
 };
 
 // Reads at most `limit` rows of `block`, which begins with a record, into `piece`, whatever is in

@@ -1,6 +1,7 @@
 #include "runtime/data/csv_channel.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -37,6 +38,16 @@ struct Role {
   What what = What::kDropped;
   std::size_t index = 0;
 };
+
+// Has the system back a large reserved vector by huge pages, where it can: fewer faults as it is
+// filled.
+void take_huge_pages(std::vector<float>& values) {
+  constexpr std::uintptr_t kHugePage = 1 << 21;
+  const auto begin = reinterpret_cast<std::uintptr_t>(values.data());
+  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  const std::uintptr_t last = (begin + values.capacity() * sizeof(float)) / kHugePage * kHugePage;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+}
 
 // The rows of a channel, read by as many passes over its files as it takes.
 class ChannelReader {
@@ -84,6 +95,8 @@ class ChannelReader {
   void merge_weights(const CsvPiece& piece, std::size_t index, const CsvPlace& place,
                      std::size_t file_column);
   void reserve(std::size_t rows);
+  void make_room_for_floats(std::span<const std::string_view> blocks);
+  void merge_floats(const CsvPiece& piece, std::size_t first_row);
   void note_surprises(const CsvPiece& piece, const std::vector<Role>& roles);
   void drop_rows_without_target(std::vector<std::string>& notes);
 
@@ -104,7 +117,7 @@ class ChannelReader {
   std::optional<std::string> doubt_;  // of a number, unless a surprise makes it a text
   std::size_t read_rows_ = 0;         // that are merged
   std::size_t read_bytes_ = 0;        // of text, of this pass
-  std::vector<float> floats_;         // where plain_
+  std::vector<float> floats_;         // where plain_; behind the merged rows there may be others
   std::vector<Column> columns_;  // the features, unless plain_, then the targets and the weight
 };
 
@@ -278,26 +291,32 @@ void ChannelReader::read_file(const CsvOpener& open) {
   columns_.resize(rows.columns);
   bool has_rows = false;
   // Some blocks for each worker, since they take unequal time.
-  constexpr std::size_t kBlocksPerWorker = 4;
+  constexpr std::size_t kBlocksPerWorker = 8;
   std::vector<CsvTexts> texts(team_.workers());
   std::vector<CsvPiece> pieces(kBlocksPerWorker * team_.workers());
   std::vector<std::string_view> blocks = text.next(pieces.size(), line);
   while (!blocks.empty()) {
     options_.poll();
-    // The next blocks are found while these are read.
-    std::vector<std::string_view> next;
-    std::exception_ptr end;
-    team_.for_each(blocks.size() + 1, [&](std::size_t worker, std::size_t i) {
-      if (i > 0) {
-        read_csv_block(blocks[i - 1], rows, kAllRows, texts[worker], pieces[i - 1]);
-        return;
-      }
-      try {
-        next = text.next(pieces.size(), line);
-      } catch (...) {
-        end = std::current_exception();
+    // The text of the next blocks is read while these are parsed, and room made for the floats of
+    // these.
+    const std::size_t parts = text.begin_next(pieces.size());
+    team_.for_each(blocks.size() + parts + 1, [&](std::size_t worker, std::size_t i) {
+      if (i == 0) {
+        make_room_for_floats(blocks);
+      } else if (i <= parts) {
+        text.read_part(i - 1);
+      } else {
+        const std::size_t block = i - parts - 1;
+        read_csv_block(blocks[block], rows, kAllRows, texts[worker], pieces[block]);
       }
     });
+    std::vector<std::string_view> next;
+    std::exception_ptr end;
+    try {
+      next = text.end_next(line);
+    } catch (...) {
+      end = std::current_exception();
+    }
     std::vector<CsvPlace> places;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
       places.push_back({text.name(), names, blocks[i], line, rows});
@@ -366,29 +385,57 @@ void ChannelReader::merge(std::span<const CsvPiece> pieces, std::span<const CsvP
     std::size_t rows = 0;
     for (const CsvPiece& piece : pieces) rows += piece.rows;
     if (read_rows_ == 0) reserve(rows);
-    read_rows_ += rows;
-    // One task for each column, and one for the rows of floats.
-    std::vector<std::exception_ptr> errors(roles.size());
-    team_.for_each(roles.size() + 1, [&](std::size_t, std::size_t column) {
-      for (std::size_t i = 0; i < pieces.size(); ++i) {
-        if (column == roles.size()) {
-          const float* const floats = pieces[i].floats.data();
-          const std::size_t count = plain_ ? pieces[i].rows * layout_.features.size() : 0;
-          floats_.insert(floats_.end(), floats, floats + count);
-          continue;
-        }
-        try {
-          merge_column(pieces[i], places[i], column, roles[column]);
-        } catch (...) {
-          errors[column] = std::current_exception();
-          return;
-        }
+    // One task for each column, and one for the floats of each piece.
+    std::vector<std::size_t> first_rows;
+    std::vector<std::size_t> columns;
+    for (std::size_t column = 0; column < roles.size(); ++column) {
+      const CsvSlot::Kind kind = places[0].rows.slots[column].kind;
+      if (kind == CsvSlot::Kind::kNumber || kind == CsvSlot::Kind::kText) columns.push_back(column);
+    }
+    for (const CsvPiece& piece : pieces) {
+      if (plain_) first_rows.push_back(read_rows_);
+      read_rows_ += piece.rows;
+    }
+    const std::size_t width = layout_.features.size();
+    if (plain_ && floats_.size() < read_rows_ * width) floats_.resize(read_rows_ * width);
+    std::vector<std::exception_ptr> errors(columns.size());
+    team_.for_each(columns.size() + first_rows.size(), [&](std::size_t, std::size_t task) {
+      if (task >= columns.size()) {
+        const std::size_t i = task - columns.size();
+        merge_floats(pieces[i], first_rows[i]);
+        return;
+      }
+      try {
+        for (std::size_t i = 0; i < pieces.size(); ++i)
+          merge_column(pieces[i], places[i], columns[task], roles[columns[task]]);
+      } catch (...) {
+        errors[task] = std::current_exception();
       }
     });
     for (const std::exception_ptr& error : errors)
       if (error) std::rethrow_exception(error);
   }
   if (problem) throw UserError(*problem);
+}
+
+void ChannelReader::merge_floats(const CsvPiece& piece, std::size_t first_row) {
+  const std::size_t width = layout_.features.size();
+  std::copy_n(piece.floats.data(), piece.rows * width,
+              floats_.begin() + static_cast<std::ptrdiff_t>(first_row * width));
+}
+
+// For the rows that the blocks have by all likelihood, so that the memory is taken from the system
+// while others work. Moves nothing.
+void ChannelReader::make_room_for_floats(std::span<const std::string_view> blocks) {
+  if (!plain_ || read_rows_ == 0 || read_bytes_ == 0) return;
+  std::size_t bytes = 0;
+  for (const std::string_view block : blocks) bytes += block.size();
+  constexpr double kSlack = 1.02;
+  const auto rows =
+      static_cast<std::size_t>(kSlack * static_cast<double>(read_rows_) *
+                               static_cast<double>(bytes) / static_cast<double>(read_bytes_));
+  const std::size_t wanted = (read_rows_ + rows) * layout_.features.size();
+  if (wanted > floats_.size()) floats_.resize(std::min(wanted, floats_.capacity()));
 }
 
 // Makes room for all rows, by those of the first blocks, so that columns need not move as they
@@ -399,7 +446,10 @@ void ChannelReader::reserve(std::size_t rows) {
   const auto expected = static_cast<std::size_t>(kSlack * static_cast<double>(rows) *
                                                  static_cast<double>(options_.size_bytes) /
                                                  static_cast<double>(read_bytes_));
-  if (plain_) floats_.reserve(expected * layout_.features.size());
+  if (plain_) {
+    floats_.reserve(expected * layout_.features.size());
+    take_huge_pages(floats_);
+  }
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const bool is_target = i >= first_target() && i < first_target() + target_slots_.size();
     const bool is_weight = i >= first_target() + target_slots_.size();
@@ -514,6 +564,7 @@ RawTargets raw_targets(Column column) {
 
 ChannelRows ChannelReader::finish() {
   ChannelRows result;
+  if (plain_) floats_.resize(read_rows_ * layout_.features.size());
   drop_rows_without_target(result.notes);
   Table& table = result.rows;
   table.source = source_name(first_file_, files_.size());

@@ -12,7 +12,7 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kBlockBytes = 1 << 18;
+constexpr std::size_t kBlockBytes = 1 << 16;
 constexpr std::size_t kFirstBytes = 1 << 20;
 constexpr std::size_t kLongestRecord = 64 << 20;
 constexpr std::size_t kRecordsToCompare = 20;
@@ -97,6 +97,15 @@ std::size_t count_quotes(const char* p, const char* last) {
     count += static_cast<std::size_t>(std::popcount(mask));
   }
   return count + static_cast<std::size_t>(std::count(p, last, '"'));
+}
+
+// As next_record() where there is no quote: each line end is a record's.
+const char* next_line(const char* target, const char* last) {
+  const char* const from = target - 1;
+  const char* const feed = find(from, last, '\n');
+  const char* const carriage = find(from, feed == nullptr ? last : feed, '\r');
+  if (carriage != nullptr && carriage + 1 != feed && carriage + 1 != last) return carriage + 1;
+  return feed == nullptr ? nullptr : feed + 1;
 }
 
 // As next_record() where each quote opens or closes a field or is one of two: behind an even number
@@ -208,22 +217,62 @@ CsvText::CsvText(std::unique_ptr<ByteSource> source, char delimiter, bool is_exa
     if (next_record(first, first + 1, buffer().data() + end_, delimiter_) != nullptr) break;
     fill(2 * (end_ - begin_));
   } while (!ended_ && end_ - begin_ <= kLongestRecord);
+  rest_ = source_->rest();
 }
 
 std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line) {
-  std::vector<std::string_view> blocks;
+  const std::size_t parts = begin_next(count);
+  for (std::size_t i = 0; i < parts; ++i) read_part(i);
+  return end_next(line);
+}
+
+std::size_t CsvText::begin_next(std::size_t count) {
+  count_ = count;
+  parts_.clear();
+  is_changed_ = false;
+  const std::size_t left = end_ - begin_;
   std::size_t wanted = (count + 1) * kBlockBytes;
+  if (ended_ || left >= wanted) return 0;
   change_buffers();
+  make_room(wanted);
+  // Of a source that is no file, one part is all.
+  const std::size_t part_bytes = rest_.file == nullptr ? wanted - left : kBlockBytes;
+  for (std::size_t begin = left; begin < wanted; begin += part_bytes)
+    parts_.push_back({begin, std::min(part_bytes, wanted - begin)});
+  return parts_.size();
+}
+
+void CsvText::read_part(std::size_t i) {
+  Part& part = parts_[i];
+  char* const to = buffers_[current_].data() + part.begin;
+  try {
+    part.count = read(part.begin - parts_[0].begin, to, part.size);
+    part.has_quote = find(to, to + part.count, '"') != nullptr;
+  } catch (...) {
+    part.error = std::current_exception();
+  }
+}
+
+std::vector<std::string_view> CsvText::end_next(std::size_t line) {
+  for (const Part& part : parts_) {
+    if (ended_) break;
+    if (part.error) std::rethrow_exception(part.error);
+    has_quotes_ = has_quotes_ || part.has_quote;
+    take(part.count, part.size);
+  }
+  parts_.clear();
+  std::vector<std::string_view> blocks;
+  std::size_t wanted = (count_ + 1) * kBlockBytes;
   while (true) {
-    fill(wanted);
     const char* const last = buffer().data() + end_;
-    while (blocks.size() < count && begin_ != end_) {
+    while (blocks.size() < count_ && begin_ != end_) {
       const char* const first = buffer().data() + begin_;
       const char* end = nullptr;
       if (end_ - begin_ > kBlockBytes) {
         const char* const target = first + kBlockBytes;
-        end = is_exact_ ? next_record(first, target, last, delimiter_)
-                        : next_record_by_count(first, target, last);
+        end = !has_quotes_ ? next_line(target, last)
+              : is_exact_  ? next_record(first, target, last, delimiter_)
+                           : next_record_by_count(first, target, last);
       }
       if (end == nullptr && ended_) end = last;
       if (end == nullptr) break;
@@ -239,6 +288,8 @@ std::vector<std::string_view> CsvText::next(std::size_t count, std::size_t line)
           name(), line, kLongestRecord >> 20));
     }
     wanted *= 2;
+    if (!is_changed_) change_buffers();
+    fill(wanted);
   }
 }
 
@@ -249,23 +300,47 @@ void CsvText::change_buffers() {
   if (to.size() < left) to.resize(left);
   if (left > 0) std::memcpy(to.data(), buffer().data() + begin_, left);
   current_ = 1 - current_;
+  is_changed_ = true;
   begin_ = 0;
   end_ = left;
+  has_quotes_ = has_quotes_ && find(to.data(), to.data() + left, '"') != nullptr;
 }
 
-// Reads on until `wanted` bytes are waiting, or the source ends. No block is in this buffer.
-void CsvText::fill(std::size_t wanted) {
+// Makes the current buffer hold what is waiting, at its begin, and more, `wanted` bytes in all, or
+// fewer where the source has no more. No block is in this buffer.
+char* CsvText::make_room(std::size_t& wanted) {
   const std::size_t left = end_ - begin_;
-  if (ended_ || left >= wanted) return;
   // One byte more than there is shows that the source ends.
   if (const auto more = source_->bytes_left()) wanted = std::min(wanted, left + *more + 1);
   std::vector<char>& to = buffers_[current_];
   if (begin_ > 0) std::memmove(to.data(), to.data() + begin_, left);
   begin_ = 0;
+  end_ = left;
   if (to.size() < wanted) to.resize(wanted);
-  const std::size_t count = source_->read(to.data() + left, wanted - left);
-  ended_ = count < wanted - left;
-  end_ = left + count;
+  return to.data() + left;
+}
+
+// Reads what is `ahead` bytes behind all that has been taken: of a source that is no file, 0.
+std::size_t CsvText::read(std::uint64_t ahead, char* to, std::size_t size) {
+  if (rest_.file == nullptr) return source_->read(to, size);
+  return rest_.file->read_at(rest_.offset + ahead, to, size);
+}
+
+// Adds to what is waiting the bytes behind it, of which `count` came.
+void CsvText::take(std::size_t count, std::size_t asked) {
+  ended_ = count < asked;
+  end_ += count;
+  rest_.offset += count;
+}
+
+// Reads on until `wanted` bytes are waiting, or the source ends.
+void CsvText::fill(std::size_t wanted) {
+  const std::size_t left = end_ - begin_;
+  if (ended_ || left >= wanted) return;
+  char* const to = make_room(wanted);
+  const std::size_t count = read(0, to, wanted - left);
+  has_quotes_ = has_quotes_ || find(to, to + count, '"') != nullptr;
+  take(count, wanted - left);
 }
 
 void CsvText::check_beginning() const {

@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -87,14 +89,34 @@ class CsvText {
   // Leaves out the first bytes of waiting(), which are whole records.
   void skip(std::size_t bytes) { begin_ += bytes; }
 
-  // The next blocks of about a MiB, as many as `count`; fewer at the end, where none are left.
-  // Valid until the next call. Throws UserError for a record longer than 64 MiB, as a quote makes
-  // it that is never closed; `line` is what that message calls the first line of what is left.
+  // The next blocks of about 64 KiB, as many as `count`; fewer at the end, where none are left.
+  // Valid until the call after the next. Throws UserError for a record longer than 64 MiB, as a
+  // quote makes it that is never closed; `line` is what that message calls the first line of what
+  // is left.
   std::vector<std::string_view> next(std::size_t count, std::size_t line);
 
+  // The same in parts, so that threads share the reading of a file: begin_next(), then
+  // read_part(i), on any thread, for each of the parts that it returns, then end_next(). Blocks of
+  // the call before stay valid meanwhile. The parts throw nothing; end_next() throws what they met.
+  std::size_t begin_next(std::size_t count);
+  void read_part(std::size_t i);
+  std::vector<std::string_view> end_next(std::size_t line);
+
  private:
+  // A range of the current buffer that is to be filled.
+  struct Part {
+    std::size_t begin = 0;
+    std::size_t size = 0;
+    std::size_t count = 0;  // of bytes that came
+    bool has_quote = false;
+    std::exception_ptr error = nullptr;
+  };
+
   const std::vector<char>& buffer() const { return buffers_[current_]; }
   void change_buffers();
+  char* make_room(std::size_t& wanted);
+  std::size_t read(std::uint64_t ahead, char* to, std::size_t size);
+  void take(std::size_t count, std::size_t asked);
   void fill(std::size_t wanted);
   void check_beginning() const;
 
@@ -106,6 +128,12 @@ class CsvText {
   std::size_t begin_ = 0;  // of the bytes in the current buffer that no block has taken yet
   std::size_t end_ = 0;
   bool ended_ = false;
+  ByteSource::Rest rest_;  // with a file: the source is read no more
+  // Of the call of next().
+  std::size_t count_ = 0;    // of blocks
+  bool is_changed_ = false;  // whether the current buffer is no longer that of the last blocks
+  std::vector<Part> parts_;
+  bool has_quotes_ = true;  // what is waiting may have
 };
 
 }  // namespace mlp

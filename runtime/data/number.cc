@@ -10,6 +10,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include "runtime/data/short_number.h"
+
 namespace mlp {
 namespace {
 
@@ -18,7 +20,6 @@ constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1
                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr std::int64_t kLargestPower = 22;
-constexpr std::uint64_t kLargestMantissa = std::uint64_t{1} << 53;
 constexpr std::ptrdiff_t kMantissaDigits = 19;  // as many as always fit into 64 bits
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -50,7 +51,8 @@ bool eight_digits(const char* p, std::uint64_t& value) {
 template <typename T>
 std::optional<T> quick_value(std::uint64_t mantissa, std::int64_t power) {
   constexpr bool is_float = std::is_same_v<T, float>;
-  if ((!is_float && mantissa > kLargestMantissa) || power < -kLargestPower || power > kLargestPower)
+  if ((!is_float && mantissa > kLargestExactInteger) || power < -kLargestPower ||
+      power > kLargestPower)
     return {};
   auto value = static_cast<double>(mantissa);
   if (power < 0) {
@@ -59,12 +61,7 @@ std::optional<T> quick_value(std::uint64_t mantissa, std::int64_t power) {
     value *= kPowersOfTen[static_cast<std::size_t>(power)];
   }
   if constexpr (is_float) {
-    constexpr std::uint64_t kDroppedBits = (std::uint64_t{1} << 29) - 1;
-    constexpr std::uint64_t kMidway = std::uint64_t{1} << 28;
-    constexpr std::uint64_t kMargin = 3;
-    const std::uint64_t dropped = std::bit_cast<std::uint64_t>(value) & kDroppedBits;
-    const bool is_near = dropped - (kMidway - kMargin) <= 2 * kMargin;
-    if (is_near || value > 1e38) return {};
+    if (is_near_middle_of_floats(value) || value > 1e38) return {};
   }
   return static_cast<T>(value);
 }

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <future>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -258,6 +262,36 @@ Table read_rows(const ArrayBundle& bundle, const RowArrays& names,
   return table;
 }
 
+// The rows of two sets of arrays, on two threads where there are as many. What the first one's
+// reading throws comes first.
+std::pair<Table, Table> read_both(const ArrayBundle& bundle, const RowArrays& first,
+                                  const RowArrays& second, const ReadOptions& options) {
+  std::atomic<bool> is_stopped = false;
+  std::future<Table> other;
+  const auto read_other = [&] {
+    return read_rows(bundle, second, [&] {
+      if (is_stopped) throw std::runtime_error("reading is stopped");  // nobody sees it
+    });
+  };
+  if (options.threads > 1) {
+    try {
+      other = std::async(std::launch::async, read_other);
+    } catch (const std::system_error&) {  // a limit on threads
+    }
+  }
+  try {
+    std::pair<Table, Table> both;
+    both.first = read_rows(bundle, first, options.poll);
+    constexpr std::chrono::milliseconds kPollEvery(50);
+    while (other.valid() && other.wait_for(kPollEvery) != std::future_status::ready) options.poll();
+    both.second = other.valid() ? other.get() : read_rows(bundle, second, options.poll);
+    return both;
+  } catch (...) {
+    is_stopped = true;  // leaving waits for the other thread
+    throw;
+  }
+}
+
 // Says where a bundle seems to have weights under a name that is not read.
 void note_other_weights(const ArrayBundle& bundle, const RowArrays& names,
                         std::vector<std::string>& notes) {
@@ -337,12 +371,18 @@ ChannelRows read_arrays(const fs::path& channel, const std::vector<ChannelFile>&
   std::string first_test;
   for (const ArrayBundle& bundle : bundles) {
     const RowArrays names = choose_arrays(bundle, role);
-    append(result.rows, read_rows(bundle, names, options.poll));
-    note_other_weights(bundle, names, result.notes);
-    if (role == ChannelRole::kTraining && names.x == kTrain.x && has_any(bundle, kTest)) {
+    const bool with_test =
+        role == ChannelRole::kTraining && names.x == kTrain.x && has_any(bundle, kTest);
+    if (with_test) {
+      auto [rows, test] = read_both(bundle, names, kTest, options);
+      append(result.rows, std::move(rows));
+      note_other_weights(bundle, names, result.notes);
       if (!result.test) result.test.emplace();
-      append(*result.test, read_rows(bundle, kTest, options.poll));
+      append(*result.test, std::move(test));
       if (tests++ == 0) first_test = bundle.name;
+    } else {
+      append(result.rows, read_rows(bundle, names, options.poll));
+      note_other_weights(bundle, names, result.notes);
     }
   }
   result.rows.source = source_name(bundles[0].name, bundles.size());

@@ -29,8 +29,8 @@ struct ZipMember {
 // A zip file open for reading, zip64 included.
 //
 // Every method throws UserError, with the archive's name, where the archive is damaged, cut short,
-// encrypted or compressed by another method than deflate. Objects don't share state, but one of
-// them belongs to one thread at a time.
+// encrypted or compressed by another method than deflate. Once made, an object may be read on many
+// threads at once.
 class ZipArchive {
  public:
   ZipArchive(const std::filesystem::path& path, std::string name);

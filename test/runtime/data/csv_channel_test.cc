@@ -83,6 +83,62 @@ void check_failures(const std::vector<Failure>& failures) {
 }  // namespace
 
 TEST_SUITE("runtime/data") {
+  TEST_CASE("read_csv: odd fields and rows are read alike with and without finding separators") {
+    // A number among the words for missing values has every field looked at by itself.
+    const MissingValues by_fields({"NA", "?", "-98765.4321"});
+    const MissingValues by_separators({"NA", "?"});
+    std::mt19937 random(5);
+    const auto one_of = [&](const Strings& texts) { return texts[random() % texts.size()]; };
+    const Strings numbers = {"1",  "-2.5", "0.123456789",         "1e5", "+3", " 4 ",
+                             "5.", ".5",   "12345678901234567890"};
+    const Strings odd = {"",    "NA",  "\"6\"", "\"7",     "x",        "1e99",
+                         "inf", "1 2", "a\"b",  "\"c,d\"", "\"e\nf\"", "--1"};
+    std::size_t failures = 0;
+    for (int file = 0; file < 3000; ++file) {
+      const std::size_t columns = 2 + random() % 4;
+      const std::string line_end = one_of({"\n", "\r\n", "\r"});
+      const std::size_t oddity = random() % 3 == 0 ? 1 : 1 + random() % 200;
+      std::string text;
+      for (std::size_t row = 0; row < 1 + random() % 200; ++row) {
+        const bool is_odd = file % 4 != 0 && random() % (10 * oddity) == 0;
+        const std::size_t fields = is_odd && random() % 10 == 0 ? columns + 1 : columns;
+        for (std::size_t i = 0; i < fields; ++i) {
+          if (i > 0) text += ',';
+          text += is_odd && random() % columns == 0 ? one_of(odd) : one_of(numbers);
+        }
+        text += line_end;
+        if (file % 5 == 0 && random() % 50 == 0) text += line_end;
+      }
+      CAPTURE(text);
+      const auto read = [&](const MissingValues& missing, ChannelRows& rows) {
+        ReadOptions options = asking({"1"});
+        options.missing_values = missing;
+        options.header = Header::kNo;
+        options.threads = 1 + static_cast<std::size_t>(file) % 2;
+        return message_of([&] { rows = train_channel({text}, options); });
+      };
+      ChannelRows a;
+      ChannelRows b;
+      const std::string message = read(by_fields, a);
+      CHECK(read(by_separators, b) == message);
+      if (!message.empty()) ++failures;
+      CHECK(a.rows.features.floats == b.rows.features.floats);
+      REQUIRE(a.rows.columns.size() == b.rows.columns.size());
+      for (std::size_t i = 0; i < a.rows.columns.size(); ++i) {
+        CHECK(same(a.rows.columns[i].numbers, b.rows.columns[i].numbers));
+        CHECK(texts_of(a.rows.columns[i]) == texts_of(b.rows.columns[i]));
+        CHECK(a.rows.columns[i].codes == b.rows.columns[i].codes);
+      }
+      REQUIRE(a.rows.targets.size() == b.rows.targets.size());
+      for (std::size_t i = 0; i < a.rows.targets.size(); ++i) {
+        CHECK(same(a.rows.targets[i].numbers, b.rows.targets[i].numbers));
+        CHECK(a.rows.targets[i].text == b.rows.targets[i].text);
+      }
+    }
+    CHECK(failures > 100);
+    CHECK(failures < 2900);
+  }
+
   TEST_CASE("read_csv: without a header the first column is the target") {
     const Table table = train("3,0.5,1e3\n1,-2,.25\n");
     CHECK(table.source == "a.csv");

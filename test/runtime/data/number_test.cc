@@ -11,6 +11,8 @@
 #include <string>
 #include <type_traits>
 
+#include "runtime/data/short_number.h"
+
 namespace mlp {
 namespace {
 
@@ -33,6 +35,22 @@ bool agrees(const std::string& text) {
 }
 
 bool agrees_in_both(const std::string& text) { return agrees<float>(text) && agrees<double>(text); }
+
+// Whether read_short_number() gives the bits of std::from_chars where it gives a number, for the
+// text that begins `begin` bytes into `padded`; counts how often it does.
+template <typename T>
+bool short_number_agrees(const std::string& padded, std::size_t begin, std::size_t& read) {
+  const char* const first = padded.data() + begin;
+  const char* const last = padded.data() + padded.size();
+  T value = 0;
+  if (!read_short_number(first, last, value)) return true;
+  ++read;
+  T expected = 0;
+  const auto [end, error] = std::from_chars(first, last, expected);
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  return error == std::errc{} && end == last &&
+         std::bit_cast<Bits>(value) == std::bit_cast<Bits>(expected);
+}
 
 std::string digits(std::mt19937_64& random, std::size_t count) {
   std::string text;
@@ -61,6 +79,84 @@ TEST_SUITE("runtime/data") {
     }
     CAPTURE(example);
     CHECK(different == 0);
+  }
+
+  TEST_CASE("read_short_number: ten million decimal numbers give the bits of std::from_chars") {
+    std::mt19937_64 random(20250301);
+    constexpr std::size_t kCount = 10'000'000;
+    const std::string before = "12.5,-7.25,99999";  // none of it is the number's
+    std::size_t different = 0;
+    std::size_t floats = 0;
+    std::size_t doubles = 0;
+    std::string text;
+    std::string example;
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const std::uint64_t draw = random();
+      const std::size_t length = 1 + draw % 16;
+      const std::size_t point = (draw >> 8) % 18;  // beyond the digits: none
+      text = before;
+      if ((draw >> 16) % 2 == 0) text += '-';
+      std::uint64_t mantissa = random();
+      for (std::size_t digit = 0; digit < length; ++digit) {
+        if (digit == point) text += '.';
+        text += static_cast<char>('0' + mantissa % 10);
+        mantissa /= 10;
+      }
+      if (!short_number_agrees<float>(text, before.size(), floats) ||
+          !short_number_agrees<double>(text, before.size(), doubles)) {
+        ++different;
+        example = text;
+      }
+    }
+    CAPTURE(example);
+    CHECK(different == 0);
+    // What is not left to others is most of them.
+    CHECK(floats > kCount * 8 / 10);
+    CHECK(doubles > kCount * 8 / 10);
+  }
+
+  TEST_CASE("read_short_number: chosen texts agree with std::from_chars, or are left to it") {
+    // Also the middles of two floats, and numbers beside them, that 16 bytes hold.
+    for (const char* text : {"0",
+                             "-0",
+                             "-0.000000",
+                             "7",
+                             "1.",
+                             ".5",
+                             "-.5",
+                             "-1.",
+                             "16777217",
+                             "16777216.5",
+                             "16777215.5",
+                             "-33554434.0",
+                             "8388608.5",
+                             "8388609.5",
+                             "8388608.4999999",
+                             "8388608.50000001",
+                             "1.00000005960464",
+                             "9007199254740991",
+                             "9007199254740992",
+                             "9007199254740993",
+                             "9999999999999999",
+                             ".000000000000001",
+                             "0.30000001192092",
+                             "0000000000000001",
+                             "123456.789012345"}) {
+      CAPTURE(text);
+      std::size_t read = 0;
+      const std::string padded = std::string(16, '9') + text;
+      CHECK(short_number_agrees<float>(padded, 16, read));
+      CHECK(short_number_agrees<double>(padded, 16, read));
+      CHECK(read > 0);
+    }
+    for (const char* text : {"", "-", ".", "-.", "--1", "1-", "1.2.3", "+1", "1e5", " 1", "1 ", "a",
+                             "1,2", "nan", "\xFF", "12345678901234567"}) {
+      CAPTURE(text);
+      const std::string padded = std::string(16, '9') + text;
+      float value = 3;
+      CHECK_FALSE(read_short_number(padded.data() + 16, padded.data() + padded.size(), value));
+      CHECK(value == 3);
+    }
   }
 
   TEST_CASE("parse_number: numbers at and beside the middle of two floats are rounded right") {
