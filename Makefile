@@ -45,7 +45,9 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-all oracle parity quality bench-reading bench-serve soak asan storm tsan clang
+# All that is timed beside peers or against a bar, in the order of docs/benchmarks.md.
+BENCHES = bench-train bench-placement bench-serve bench-reading
+.PHONY: test test-all oracle parity quality bench $(BENCHES) soak asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -59,6 +61,14 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
+bench: ## All of bench-..., one after another; needs an idle machine (takes long)
+	@$(MAKE) --jobs 1 --keep-going $(BENCHES)
+bench-train: build .venv-peers/installed ## Writes docs/benchmarks.md: training steps beside other frameworks (takes long)
+	@$(call compile,release,mlp_bench_step mlp_bench_ceilings)
+	@.venv-peers/bin/python bench/train.py --write docs/benchmarks.md
+bench-placement: build .venv-peers/installed ## Writes docs/benchmarks.md: training pinned to a core, or beside a busy process
+	@$(call compile,release,mlp_bench_step)
+	@.venv-peers/bin/python bench/placement.py --write docs/benchmarks.md
 bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 	@$(call compile,release,mlp_read_table)
 	@.venv/bin/python test/oracle/reading.py
@@ -88,6 +98,9 @@ clang: setup ## Compiles all with clang, warnings as errors
 	@$(make_venv)
 .venv-bench/installed: bench/requirements.txt
 	@tools/install bench
+	@$(make_venv)
+.venv-peers/installed: bench/train/requirements.txt
+	@tools/install oracle
 	@$(make_venv)
 .venv-sdk2/installed .venv-sdk3/installed: .venv-sdk%/installed: test/sdk/requirements-v%.txt
 	@tools/install sdk

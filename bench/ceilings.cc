@@ -121,6 +121,7 @@ double time_float32(const std::vector<Layer>& layers, std::size_t batch, double 
     std::vector<float> x, w, y, dy, dw, dx;
   };
   std::vector<Arrays> arrays;
+  arrays.reserve(layers.size());
   for (const auto& [in, out] : layers) {
     arrays.push_back({random_numbers(batch * in), random_numbers(in * out),
                       std::vector<float>(batch * out), random_numbers(batch * out),
@@ -195,6 +196,7 @@ json time_bfloat16(const std::vector<Layer>& layers, std::size_t batch, double s
   dnnl::stream stream(engine);
   const memory::data_type bf16 = memory::data_type::bf16;
   std::vector<Product> products;
+  products.reserve(3 * layers.size());
   for (const auto& [in, out] : layers) {
     products.emplace_back(engine, stream, batch, out, in, false, false, bf16);
   }
@@ -212,10 +214,10 @@ json time_bfloat16(const std::vector<Layer>& layers, std::size_t batch, double s
 }
 
 // In the widest instructions that the CPU has.
-__attribute__((target_clones("avx512f", "avx2", "default"))) void triad(const float* b,
-                                                                        const float* c, float* a,
+__attribute__((target_clones("avx512f", "avx2", "default"))) void triad(const float* __restrict b,
+                                                                        const float* __restrict c,
+                                                                        float* __restrict a,
                                                                         std::size_t count) {
-#pragma GCC ivdep
   for (std::size_t i = 0; i < count; ++i) a[i] = b[i] + 0.5F * c[i];
 }
 

@@ -1,5 +1,6 @@
 """Who trains in bench/train.py: processes that obey lines of JSON, each idle while another is measured."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -58,13 +59,25 @@ def peer(name: str, log: pathlib.Path) -> Worker:
     return Worker([sys.executable, page.ROOT / f"bench/train/peer_{name}.py"], log)
 
 
-def measured(worker: Worker, arguments: dict, seconds: float, warm_up: float) -> tuple[dict, float]:
-    """What the worker answers to "run", on an idle machine, and the share of a CPU that others took meanwhile: anew where
-    it was much."""
+@contextlib.contextmanager
+def busy_neighbour(cpu: int):
+    """Keeps a CPU busy meanwhile; gives the process."""
+    spin = f"import os\nos.sched_setaffinity(0, {{{cpu}}})\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", spin]) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def measured(worker: Worker, arguments: dict, seconds: float, warm_up: float, neighbour: int | None = None) -> tuple[dict, float]:
+    """What the worker answers to "run", on a machine that is idle but for a busy process on CPU `neighbour`, and the share
+    of a CPU that others took meanwhile: anew where it was much."""
     for left in reversed(range(TRIES)):
         idle.wait()
-        watch = idle.Watch(worker.process.pid)
-        answer = worker.ask("run", seconds=seconds, warm_up=warm_up, **arguments)
-        others = watch.share()
+        with contextlib.nullcontext() if neighbour is None else busy_neighbour(neighbour) as beside:
+            watch = idle.Watch(worker.process.pid, *([beside.pid] if beside else []))
+            answer = worker.ask("run", seconds=seconds, warm_up=warm_up, **arguments)
+            others = watch.share()
         if others <= MOST_DISTURBED or not left:
             return answer, others

@@ -42,10 +42,10 @@ def wait():
 
 
 class Watch:
-    """How much others than process `pid` and this one ran, from here on."""
+    """How much others than these processes and this one ran, from here on."""
 
-    def __init__(self, pid: int):
-        self.pids = pid, os.getpid()
+    def __init__(self, *pids: int):
+        self.pids = *pids, os.getpid()
         self.start = time.monotonic()
         self.before = self.others()
 
