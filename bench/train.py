@@ -314,22 +314,23 @@ Adam. `make bench-train` measures them all and writes this section.
 
 Of the bars of this run:{page.verdict(missed)}
 
-- All learn the same {" and ".join(("rows", "networks"))}: random features with a class that follows from them, whole batches in an order drawn anew
-  for each pass, relu, Adam at {shapes.LEARNING_RATE:g}, dropout where the shape has it (scikit-learn has none), Glorot's initial weights, 2
-  threads. The mean loss of everybody's first steps is within {LOSS_TOLERANCE:.0%} of ours, and falls: that is checked.
+- All learn the same rows with the same network: random features with a class that follows from them, whole batches in an
+  order drawn anew for each pass, relu, Adam at {shapes.LEARNING_RATE:g}, dropout where the shape has it (scikit-learn has none), 2 threads.
+  That is checked: the mean loss of everybody's first steps is within {LOSS_TOLERANCE:.0%} of ours, but for scikit-learn's without
+  dropout, and falls from there.
 - PyTorch: tensors in memory indexed by the permutation, fused Adam; eager, and forward and backward through `torch.compile`;
   bfloat16 by autocast. Keras: `fit` on arrays, as it chooses; bfloat16 by its policy `mixed_bfloat16`. TensorFlow: a step in
   `tf.function(jit_compile=True)`. JAX: one `lax.scan` over the steps of a pass, gathering included (over {shapes.SHAPES["d"].steps_per_block} and {shapes.SHAPES["e"].steps_per_block} steps for d
-  and e); bfloat16 computes with casts of float32 weights. scikit-learn: MLPClassifier's `partial_fit`, whose first layer
-  needs no gradient by its input either.
+  and e). In bfloat16 both compute with casts of float32 weights. scikit-learn: MLPClassifier's `partial_fit`.
 - {options.rounds} rounds of {options.seconds:g} s for each, in turn, each after a warm-up of {WARM_UP_SECONDS:g} s or one call. The time of a run is the median over
   stretches of at least 50 ms, that of the table the median of the rounds; the spread is the widest difference between rounds.
-- The shares say which part of our step is spent if the matrix products alone ran as `dnnl_sgemm` (in bfloat16: oneDNN's matmul)
-  runs them whole on two threads, and if the bytes that a step can't do without moved at the rate of a triad over arrays
-  of that size. Both were measured between the others. Small products have less to do on each thread than it costs to share
-  them, so that our step, which is shared by rows or hidden units, may be faster than their sum.
-- A run begins when no other process has taken more than 5% of a CPU, and is repeated where one took more than {contestants.MOST_DISTURBED:.0%} meanwhile,
-  the host's steal time included; at most {max(disturbed, 0):.0%} is in these figures. {placement}
+- The shares are what our step would take for its matrix products alone, or for moving the bytes that it can't do without, as
+  parts of what it takes. The products are timed as `dnnl_sgemm` (in bfloat16: oneDNN's matmul) runs them whole on two threads,
+  the bytes at the rate of a triad over arrays of that size, both between the contestants' turns. Two threads gain little from
+  sharing a small product; our step shares rows or hidden units instead, and may be faster than the sum of the products.
+- A run begins when no other process takes more than {contestants.idle.MOST_BUSY:.0%} of a CPU, and is repeated where others took more than {contestants.MOST_DISTURBED:.0%} meanwhile,
+  what the host took included; at most {max(disturbed, 0):.0%} is in these figures.
+- {placement}
 
 The script is [bench/train.py](../bench/train.py). Measured on: {page.machine()}, with {kinds[kind]}; Python {sys.version.split()[0]};
 {", ".join(results.versions)}.
