@@ -45,8 +45,9 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 	@$(call compile,release,mlp_demo)
 	@IMAGE=$(IMAGE) tools/train-local
 
-.PHONY: test test-emulated test-all oracle parity quality soak asan storm tsan clang
-.PHONY: bench-kernels bench-inference bench-job bench-reading bench-serve
+# All that is timed beside peers or against a bar, in the order of docs/benchmarks.md.
+BENCHES = bench-train bench-placement bench-job bench-reading bench-inference bench-serve
+.PHONY: test test-emulated test-all oracle parity quality bench $(BENCHES) bench-kernels soak asan storm tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -65,7 +66,16 @@ parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (tak
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md
-bench-inference: build .venv-bench/installed ## The network alone, timed beside sgemm, ONNX Runtime and PyTorch
+bench: ## All of bench-..., one after another; needs an idle machine (takes long)
+	@$(MAKE) --jobs 1 --keep-going $(BENCHES)
+bench-train: build .venv-peers/installed ## Writes docs/benchmarks.md: training steps beside other frameworks (takes long)
+	@$(call compile,release,mlp_bench_step mlp_bench_ceilings)
+	@.venv-peers/bin/python bench/train.py --write docs/benchmarks.md
+bench-placement: build .venv-peers/installed ## Writes docs/benchmarks.md: training pinned to a core, or beside a busy process
+	@$(call compile,release,mlp_bench_step)
+	@.venv-peers/bin/python bench/placement.py --write docs/benchmarks.md
+bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
+bench-inference: build .venv-bench/installed .venv-peers/installed ## The network alone, timed beside sgemm, ONNX Runtime and PyTorch
 	@$(call compile,release,mlp_bench_inference)
 	@.venv-bench/bin/python bench/inference.py
 bench-kernels: setup ## The inner loops by themselves, in every instruction set; FILTER=gemm: only those
@@ -104,6 +114,9 @@ clang: setup ## Compiles all with clang, warnings as errors
 	@$(make_venv)
 .venv-bench/installed: bench/requirements.txt
 	@tools/install bench
+	@$(make_venv)
+.venv-peers/installed: bench/train/requirements.txt
+	@tools/install oracle
 	@$(make_venv)
 .venv-sdk2/installed .venv-sdk3/installed: .venv-sdk%/installed: test/sdk/requirements-v%.txt
 	@tools/install sdk

@@ -10,15 +10,19 @@ PATH = ROOT / "docs/benchmarks.md"
 
 INTRODUCTION = """# Benchmarks
 
-How fast, how large and how steady `mlp serve` is. Each section is written by the `make` target that it names.
+How fast `mlp train` learns, and how fast, how large and how steady `mlp serve` is. Each section is written by the `make`
+target that it names.
 
 """
 
 # The order of the sections, by their headings.
 JOB = "## A whole job\n"
 READING = "## Reading CSV\n"
+TRAINING = "## Training steps beside other frameworks\n"
+PLACEMENT = "## Training on busy or few cores\n"
 SERVING = "## Beside other servers\n"
 SOAK = "## Under long load\n"
+ORDER = (TRAINING, PLACEMENT, JOB, READING, SERVING, SOAK)
 
 
 def with_section(text: str, heading: str, body: str) -> str:
@@ -26,7 +30,7 @@ def with_section(text: str, heading: str, body: str) -> str:
     parts = re.split(r"^(## .*\n)", text, flags=re.MULTILINE)[1:]
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     sections[heading] = f"\n{body.strip()}\n\n"
-    return (INTRODUCTION + "".join(h + sections[h] for h in (JOB, READING, SERVING, SOAK) if h in sections)).rstrip() + "\n"
+    return (INTRODUCTION + "".join(h + sections[h] for h in ORDER if h in sections)).rstrip() + "\n"
 
 
 def write_section(path: pathlib.Path, heading: str, body: str):
