@@ -74,7 +74,6 @@ bench-train: build .venv-peers/installed ## Writes docs/benchmarks.md: training 
 bench-placement: build .venv-peers/installed ## Writes docs/benchmarks.md: training pinned to a core, or beside a busy process
 	@$(call compile,release,mlp_bench_step)
 	@.venv-peers/bin/python bench/placement.py --write docs/benchmarks.md
-bench-reading: build .venv/installed ## Reading of mixed tables, timed beside pandas
 bench-inference: build .venv-bench/installed .venv-peers/installed ## The network alone, timed beside sgemm, ONNX Runtime and PyTorch
 	@$(call compile,release,mlp_bench_inference)
 	@.venv-bench/bin/python bench/inference.py

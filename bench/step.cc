@@ -116,6 +116,8 @@ class Training {
       next_ = 0;
     }
     batch_.rows = std::span(rows_).subspan(next_, config_.batch_size);
+    batch_.next = std::span(rows_).subspan(next_ + config_.batch_size);
+    batch_.next = batch_.next.first(std::min(batch_.next.size(), config_.batch_size));
     next_ += config_.batch_size;
     return learner_.step(batch_);
   }

@@ -113,6 +113,14 @@ void Learner::make_workspaces() {
       if (shard == 0) gradients_.emplace_back(size_);
     }
   }
+  if (plan_.split == Split::kRows) return;
+  const std::size_t stride = kernels::padded(network.inputs);
+  gathered_memory_ = AlignedBuffer(gathered_.size() * config_.batch_size * stride);
+  float* memory = gathered_memory_.data();
+  for (Matrix& gathered : gathered_) {
+    gathered = {memory, config_.batch_size, network.inputs, stride};
+    memory += config_.batch_size * stride;
+  }
 }
 
 Weights Learner::assemble(const float* buffer) const {
@@ -168,7 +176,8 @@ Learner::Workspace Learner::make_workspace(std::size_t rows, const std::vector<s
                                            std::size_t hidden) const {
   Workspace workspace;
   const bool has_slopes = config_.network.activation != Activation::kRelu;
-  const std::size_t inputs = config_.network.dense_inputs();
+  // Shards of units share their input.
+  const std::size_t inputs = plan_.split == Split::kUnits ? 0 : config_.network.dense_inputs();
   const std::size_t embedded = config_.network.embedded();
   std::size_t size = rows * (kernels::padded(inputs) + kernels::padded(embedded));
   for (std::size_t layer = 0; layer < widths.size(); ++layer) {
@@ -539,8 +548,7 @@ void Learner::units_forward(const Batch& batch, std::size_t shard) {
   const std::vector<ParameterLayout::Layer>& layers = pieces_[shard].layout.layers();
   const float* const parameters = parameters_.data() + pieces_[shard].start;
 
-  const Matrix x = first_rows(workspace.x, rows);
-  gather(batch.features, batch.rows, x);
+  const Matrix x = first_rows(gathered_[current_], rows);
   load_targets(batch, {0, rows}, workspace);
   const Matrix h = first_rows(workspace.outputs[0], rows);
   kernels::multiply(x, weight_of(layers[0], parameters), h);
@@ -575,11 +583,33 @@ void Learner::units_backward(const Batch& batch, std::size_t shard) {
   kernels::multiply_transposed_left(h, dy, weight_of(layers[1], gradients));
   kernels::multiply_transposed_right(dy, weight_of(layers[1], parameters), dh);
   activation_backward(workspace, 0, dh, gradients + layers[0].bias);
-  kernels::multiply_transposed_left(first_rows(workspace.x, rows), dh,
+  kernels::multiply_transposed_left(first_rows(gathered_[current_], rows), dh,
                                     weight_of(layers[0], gradients));
+  gather_part(batch.features, batch.next, shard, 1 - current_);
+}
+
+void Learner::gather_part(const FeatureView& features, std::span<const std::uint32_t> rows,
+                          std::size_t shard, std::size_t buffer) {
+  const Range part = shard_of_rows(rows.size(), plan_, shard);
+  Matrix to = gathered_[buffer];
+  to.data = to.row(part.begin);
+  to.rows = part.size();
+  gather(features, rows.subspan(part.begin, part.size()), to);
+}
+
+void Learner::load_input(const Batch& batch) {
+  current_ = 1 - current_;
+  if (next_features_ != batch.features.data || !std::ranges::equal(next_rows_, batch.rows)) {
+    team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) {
+      gather_part(batch.features, batch.rows, shard, current_);
+    });
+  }
+  next_features_ = batch.features.data;
+  next_rows_.assign(batch.next.begin(), batch.next.end());
 }
 
 void Learner::units_step(const Batch& batch) {
+  load_input(batch);
   const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
   const auto update_piece = [&](const Update& update, std::size_t shard) {
     const std::size_t start = pieces_[shard].start;
@@ -604,7 +634,7 @@ void Learner::units_step(const Batch& batch) {
 }
 
 LossSums Learner::step(const Batch& batch) {
-  if (batch.rows.empty() || batch.rows.size() > config_.batch_size)
+  if (batch.rows.empty() || std::max(batch.rows.size(), batch.next.size()) > config_.batch_size)
     throw std::logic_error("Learner: batch size");
   LossSums sums;
   if (plan_.split == Split::kRows) {
@@ -634,6 +664,7 @@ Weights Learner::gradients(const Batch& batch) {
       for (std::size_t i = 0; i < total.size(); ++i) total[i] += gradients_[shard].data()[i];
     }
   } else {
+    load_input(batch);
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) units_forward(batch, shard);
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) units_backward(batch, shard);
     std::copy_n(gradients_[0].data(), total.size(), total.begin());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,9 @@ struct Batch {
   FeatureView features;
   std::span<const std::uint32_t> rows;
   Targets targets;
+  // The rows of the next step, if it is known and of the same features: a step may gather them
+  // while it computes. At most batch_size.
+  std::span<const std::uint32_t> next = {};
 };
 
 struct LearnerConfig {
@@ -130,6 +134,11 @@ class Learner {
   void update_block(const Update& update, const Bfloat16Network::Block& block,
                     const float* gradient, std::size_t stride);
   std::size_t first_float(const Bfloat16Network::Block& block) const;
+  // The shard's part of the rows, into gathered_[buffer].
+  void gather_part(const FeatureView& features, std::span<const std::uint32_t> rows,
+                   std::size_t shard, std::size_t buffer);
+  // Makes gathered_[current_] the batch's input, which the step before may have gathered.
+  void load_input(const Batch& batch);
   void units_forward(const Batch& batch, std::size_t shard);
   void units_backward(const Batch& batch, std::size_t shard);
   void units_step(const Batch& batch);
@@ -169,6 +178,13 @@ class Learner {
   // a limit to the gradient's length, one more of all parameters.
   std::vector<AlignedBuffer> gradients_;
   std::vector<Workspace> workspaces_;  // one per shard
+  // Of shards of units, which share them: the first layer's input of this step, and that of the
+  // next one with the features and rows that it is of.
+  AlignedBuffer gathered_memory_;
+  std::array<Matrix, 2> gathered_;
+  std::size_t current_ = 0;
+  const void* next_features_ = nullptr;
+  std::vector<std::uint32_t> next_rows_;
   std::optional<Bfloat16Network> bfloat16_;
   std::vector<Bfloat16Network::Block> blocks_;  // of all W, each the work of one worker
   std::vector<Scratch> scratch_;                // one per worker

@@ -18,10 +18,13 @@ void BatchIterator::start_epoch(std::uint32_t epoch) {
 }
 
 std::span<const std::uint32_t> BatchIterator::next() {
-  const std::size_t count = std::min(batch_size_, order_.size() - position_);
-  const std::span<const std::uint32_t> batch(order_.data() + position_, count);
-  position_ += count;
+  const std::span<const std::uint32_t> batch = peek();
+  position_ += batch.size();
   return batch;
+}
+
+std::span<const std::uint32_t> BatchIterator::peek() const {
+  return std::span(order_).subspan(position_, std::min(batch_size_, order_.size() - position_));
 }
 
 ValidationSplit split_validation(std::span<const std::uint32_t> rows, double share,

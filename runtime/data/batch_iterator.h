@@ -22,6 +22,8 @@ class BatchIterator {
 
   // The next batch's rows, valid until start_epoch(); empty at the epoch's end.
   std::span<const std::uint32_t> next();
+  // The same, without going on.
+  std::span<const std::uint32_t> peek() const;
 
  private:
   std::vector<std::uint32_t> rows_;

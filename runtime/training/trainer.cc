@@ -241,6 +241,7 @@ class Training {
     Progress progress = {epoch, config_.epochs, 0, batches_.steps_per_epoch()};
     bool stopped = false;
     while (!stopped && !(batch_.rows = batches_.next()).empty()) {
+      batch_.next = batches_.peek();
       sums.add(learner_.step(batch_));
       if (!std::isfinite(sums.loss)) return diverged(epoch, "The training loss");
       ++progress.step;

@@ -391,6 +391,45 @@ TEST_SUITE("model") {
     }
   }
 
+  TEST_CASE("Learner: what is said of the next batch changes no bit, right or wrong") {
+    const MlpConfig network = {784, {128}, 10, 0.2};
+    const Rows rows(150, network, FeatureType::kUint8);
+    const LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 64, 2);
+    enum class Told { kNothing, kTruth, kOtherRows, kFewerRows, kOtherFeatures };
+    const auto after = [&](Told told) {
+      const Rows others = rows;
+      Team team(2);
+      Learner learner(config, team);
+      CHECK(learner.plan().split == Split::kUnits);
+      for (const std::size_t from : std::initializer_list<std::size_t>{0, 64, 128, 0, 64}) {
+        Batch batch = rows.batch(config.loss.loss, from, std::min(from + 64, std::size_t{150}));
+        const std::size_t next = from == 128 ? 0 : from + 64;
+        const Batch right =
+            rows.batch(config.loss.loss, next, std::min(next + 64, std::size_t{150}));
+        if (told == Told::kTruth) batch.next = right.rows;
+        if (told == Told::kOtherRows) batch.next = batch.rows;
+        if (told == Told::kFewerRows) batch.next = right.rows.first(7);
+        if (told == Told::kOtherFeatures && from == 64) {
+          batch.features = others.features.view();
+          batch.next = right.rows;
+        }
+        learner.step(batch);
+      }
+      return flat(learner.weights());
+    };
+    const std::vector<float> expected = after(Told::kNothing);
+    for (const Told told :
+         {Told::kTruth, Told::kOtherRows, Told::kFewerRows, Told::kOtherFeatures}) {
+      CAPTURE(static_cast<int>(told));
+      CHECK(after(told) == expected);
+    }
+    Team team(2);
+    Learner learner(config, team);
+    Batch batch = rows.batch(config.loss.loss, 0, 64);
+    batch.next = std::span(rows.rows).first(65);
+    CHECK_THROWS_AS(learner.step(batch), std::logic_error);
+  }
+
   TEST_CASE("Learner: plans of any number of shards learn the same, up to rounding") {
     const Rows rows(150, 100, 10);
     for (const MlpConfig& network :
