@@ -246,9 +246,45 @@ std::size_t softmax_cross_entropy(float* logits, std::size_t rows, std::size_t c
   return correct;
 }
 
+// One output: z becomes its gradient, `yes` being sigmoid(z); gives its loss, and counts it if it
+// is on the target's side.
+inline float sigmoid_loss(float& logit, float yes, float target, float smoothing, float scale,
+                          std::size_t& correct) {
+  const float z = logit;
+  const float q = (1.0F - smoothing) * target + smoothing * 0.5F;
+  correct += (z > 0.0F) == (target > 0.5F) ? 1 : 0;
+  logit = (yes - q) * scale;
+  // -q log(p) - (1 - q) log(1 - p), of which the likelier side p' >= 1/2 has log(1 + e) with
+  // e <= 1, and the other |z| more.
+  const float likelier = z < 0.0F ? 1.0F - yes : yes;
+  const float gap = z < 0.0F ? -z * q : z * (1.0F - q);
+  return likelier >= 0.5F ? gap - log_scalar(likelier) : likelier;
+}
+
+// As sigmoid_cross_entropy() where rows have one output, of kLanes rows at once.
+std::size_t sigmoid_cross_entropy_of_one(float* logits, std::size_t rows, std::size_t stride,
+                                         const float* targets, float smoothing, float scale,
+                                         float* losses) {
+  std::size_t correct = 0;
+  for (std::size_t row = 0; row < rows; row += Simd::kLanes) {
+    const std::size_t count = rows - row < Simd::kLanes ? rows - row : Simd::kLanes;
+    float lanes[kPanel] = {};
+    for (std::size_t i = 0; i < count; ++i) lanes[i] = logits[(row + i) * stride];
+    Simd::store(lanes, sigmoids_of(Simd::load(lanes)).yes);
+    for (std::size_t i = 0; i < count; ++i) {
+      losses[row + i] = sigmoid_loss(logits[(row + i) * stride], lanes[i], targets[row + i],
+                                     smoothing, scale, correct);
+    }
+  }
+  return correct;
+}
+
 std::size_t sigmoid_cross_entropy(float* logits, std::size_t rows, std::size_t columns,
                                   std::size_t stride, const float* targets, float smoothing,
                                   float scale, float* losses) {
+  if (columns == 1) {
+    return sigmoid_cross_entropy_of_one(logits, rows, stride, targets, smoothing, scale, losses);
+  }
   std::size_t correct = 0;
   for (std::size_t row = 0; row < rows; ++row, logits += stride, targets += columns) {
     float loss = 0.0F;
@@ -258,16 +294,7 @@ std::size_t sigmoid_cross_entropy(float* logits, std::size_t rows, std::size_t c
       const std::size_t count =
           left_in(columns, j) < Simd::kLanes ? left_in(columns, j) : Simd::kLanes;
       for (std::size_t i = 0; i < count; ++i) {
-        const float z = logits[j + i];
-        const float t = targets[j + i];
-        const float q = (1.0F - smoothing) * t + smoothing * 0.5F;
-        correct += (z > 0.0F) == (t > 0.5F) ? 1 : 0;
-        // -q log(p) - (1 - q) log(1 - p), of which the likelier side p' >= 1/2 has log(1 + e) with
-        // e <= 1, and the other |z| more.
-        const float likelier = z < 0.0F ? 1.0F - lanes[i] : lanes[i];
-        const float gap = z < 0.0F ? -z * q : z * (1.0F - q);
-        loss += likelier >= 0.5F ? gap - log_scalar(likelier) : likelier;
-        logits[j + i] = (lanes[i] - q) * scale;
+        loss += sigmoid_loss(logits[j + i], lanes[i], targets[j + i], smoothing, scale, correct);
       }
     }
     losses[row] = loss / static_cast<float>(columns);
