@@ -125,19 +125,21 @@ void set_early_stopping(const Hyperparameters& hyperparameters, const Schema& sc
 PrecisionChoice choose_precision(const std::string& wanted, const MlpConfig& network,
                                  std::size_t batch_size) {
   if (wanted == "auto") return fastest_precision(network, batch_size);
-  const Precision precision =
-      wanted == name(Precision::kBfloat16) ? Precision::kBfloat16 : Precision::kFloat32;
-  return {precision, wanted == Hyperparameters().precision ? "the default" : "as asked"};
+  constexpr const char* kReason = "as it is set";
+  if (wanted == name(Precision::kFloat32)) return {Precision::kFloat32, "", kReason};
+  return {Precision::kBfloat16, bfloat16_instruction_set(), kReason};
 }
 
 }  // namespace
 
 void check_precision(const Hyperparameters& hyperparameters) {
-  if (hyperparameters.precision != name(Precision::kBfloat16) || has_bfloat16()) return;
+  if (hyperparameters.precision != name(Precision::kBfloat16)) return;
+  if (!bfloat16_instruction_set().empty()) return;
   throw UserError(
-      "Hyperparameter precision: found bfloat16, for which this CPU has no instructions. Expected "
-      "float32 or auto here; AMX and AVX512-BF16, which bfloat16 needs, come with instances such "
-      "as ml.m7i, ml.c7i and ml.m7a, unless MLP_MAX_CPU_ISA caps them.");
+      "Hyperparameter precision: found bfloat16, but no bfloat16 instructions are in use here: the "
+      "CPU has neither AMX nor AVX512-BF16, the system keeps them back, or MLP_MAX_CPU_ISA does. "
+      "Expected float32 or auto; or take an instance that has them, such as ml.m7i, ml.c7i or "
+      "ml.m7a.");
 }
 
 std::string_view loss_name(Loss loss) {

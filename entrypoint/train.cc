@@ -149,7 +149,9 @@ void log_job(const TrainingData& data, const TrainerConfig& config, std::size_t 
   spdlog::info("Network: {}; num_threads {}, {} workers, {}", network_text(config),
                config.num_threads, workers,
                kernels::name(kernels::vector_kernels().instruction_set));
-  spdlog::info("Precision: {}, {}", name(config.precision.precision), config.precision.reason);
+  const std::string& set = config.precision.instruction_set;
+  spdlog::info("Precision: {}{}, {}", name(config.precision.precision),
+               set.empty() ? "" : fmt::format(" ({})", set), config.precision.reason);
 }
 
 void log_first_step(Clock::time_point start) {

@@ -316,7 +316,9 @@ Json metadata_of(const Artifact& artifact) {
       {"hyperparameters", artifact.hyperparameters},
       {"num_threads", artifact.num_threads},
       {"precision",
-       {{"name", name(artifact.precision.precision)}, {"reason", artifact.precision.reason}}},
+       {{"name", name(artifact.precision.precision)},
+        {"instruction_set", artifact.precision.instruction_set},
+        {"reason", artifact.precision.reason}}},
       {"history", {{"columns", artifact.history.columns}, {"rows", std::move(rows)}}},
   };
   for (const EmbeddingWeights& table : artifact.weights.embeddings) {
@@ -372,6 +374,7 @@ void fill_from_metadata(Artifact& artifact, Json& metadata, std::int64_t version
   artifact.num_threads = count_from_json(metadata.at("num_threads"));
   if (const auto found = metadata.find("precision"); found != metadata.end()) {
     artifact.precision = {precision_from_json(found->at("name")),
+                          found->at("instruction_set").get<std::string>(),
                           found->at("reason").get<std::string>()};
   }
   artifact.drop_rate = metadata.at("drop_rate").get<double>();

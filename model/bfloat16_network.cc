@@ -62,7 +62,7 @@ Bfloat16Network::Workspace Bfloat16Network::make_workspace(std::size_t rows) con
   const bool has_slopes = activation_ != Activation::kRelu;
   std::size_t size = 0;
   for (const Layer& layer : layers_) {
-    size += tiled(rows) * (2 * tiled(layer.inputs) + 3 * tiled(layer.outputs));
+    size += tiled(rows) * (2 * tiled(layer.inputs) + (has_slopes ? 3 : 2) * tiled(layer.outputs));
   }
   workspace.memory_ = values_buffer(size);
   workspace.scratch_ = AlignedBuffer(kernels::product_scratch());

@@ -23,8 +23,8 @@ constexpr std::size_t kMostMoments = 2;
 
 // Blocks of W are at most so large that gradient, weights and moments stay in the second cache
 // between the product and the update, and so many that shards end at about the same time.
-constexpr std::size_t kBlockRows = 128;
-constexpr std::size_t kBlockColumns = 1024;
+constexpr std::size_t kUpdateRows = 128;
+constexpr std::size_t kUpdateColumns = 1024;
 constexpr std::size_t kBlocksPerShard = 4;
 
 Matrix first_rows(Matrix matrix, std::size_t rows) {
@@ -60,10 +60,10 @@ void Learner::make_blocks() {
   for (std::size_t index = 0; index < layers.size(); ++index) {
     const ParameterLayout::Layer& layer = layers[index];
     // The update takes whole rows, or parts of rows that it can go through in vectors.
-    const bool is_wide = layer.outputs > kBlockColumns && layer.outputs % kernels::kPad == 0;
-    const std::size_t columns = is_wide ? kBlockColumns : layer.outputs;
+    const bool is_wide = layer.outputs > kUpdateColumns && layer.outputs % kernels::kPad == 0;
+    const std::size_t columns = is_wide ? kUpdateColumns : layer.outputs;
     const std::size_t rows =
-        std::clamp(share / columns / kernels::kTile * kernels::kTile, kernels::kTile, kBlockRows);
+        std::clamp(share / columns / kernels::kTile * kernels::kTile, kernels::kTile, kUpdateRows);
     for (std::size_t row = 0; row < layer.inputs; row += rows) {
       for (std::size_t column = 0; column < layer.outputs; column += columns) {
         blocks_.push_back({index,
@@ -435,7 +435,12 @@ void Learner::rows_step(const Batch& batch) {
   team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
   const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
   const Update update(config_.optimizer, steps_, gradient_scale(gradients));
-  const std::size_t panels = size_ / kernels::kPad;
+  update_shared(update, gradients, size_);
+}
+
+void Learner::update_shared(const Update& update, const std::vector<const float*>& gradients,
+                            std::size_t size) {
+  const std::size_t panels = size / kernels::kPad;
   const std::size_t shares = std::min(plan_.shards, team_.workers());
   team_.for_each(shares, [&](std::size_t, std::size_t share) {
     update_range(
@@ -498,6 +503,7 @@ void Learner::bfloat16_step(const Batch& batch) {
     // The update goes on to the end of the last vector.
     std::fill_n(gradient + block.rows.size() * block.columns.size(), kernels::kPad, 0.0F);
     update_block(update, block, gradient, block.columns.size());
+    // Whoever has a layer's first block updates its bias too.
     if (block.rows.begin > 0 || block.columns.begin > 0) return;
     scratch.gradients.clear();
     for (const Bfloat16Network::Workspace* const workspace : filled)
@@ -509,7 +515,7 @@ void Learner::bfloat16_step(const Batch& batch) {
   std::vector<const float*> tables;
   for (std::size_t shard = 0; shard < filled.size(); ++shard)
     tables.push_back(gradients_[shard].data());
-  apply(update, 0, tables, layers[0].weight);
+  update_shared(update, tables, layers[0].weight);
 }
 
 void Learner::bfloat16_clipped_update(std::size_t batch_rows) {
@@ -522,7 +528,7 @@ void Learner::bfloat16_clipped_update(std::size_t batch_rows) {
     const Bfloat16Network::Block& block = blocks_[index];
     update_block(update, block, gradients[0] + first_float(block), layers[block.layer].outputs);
   });
-  update_range(update, gradients, {0, layers[0].weight});
+  update_shared(update, gradients, layers[0].weight);
   for (const ParameterLayout::Layer& layer : layers) {
     update_range(update, gradients, {layer.bias, layer.bias + kernels::padded(layer.outputs)});
   }

@@ -153,6 +153,10 @@ class Learner {
   // Over the floats of `range` of the flat buffers; gradients point to the begin of such.
   void update_range(const Update& update, const std::vector<const float*>& gradients, Range range);
 
+  // Over the first `size` floats, shared out among the workers.
+  void update_shared(const Update& update, const std::vector<const float*>& gradients,
+                     std::size_t size);
+
   kernels::DropoutStream dropout(std::size_t layer) const;
   void activate(Workspace& workspace, std::size_t layer, std::size_t rows, const float* bias,
                 std::size_t first_row, std::size_t first_unit) const;

@@ -9,8 +9,8 @@
 namespace mlp {
 namespace {
 
-constexpr std::size_t kLeastRows =
-    16;  // a shard of rows below this runs its matrix products inefficiently
+// A shard of rows below this runs its matrix products inefficiently.
+constexpr std::size_t kLeastRows = 16;
 constexpr double kLeastSharedOperations = 2e6;  // of a whole step
 
 std::size_t ceiling_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; }

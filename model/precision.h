@@ -17,13 +17,15 @@ enum class Precision { kFloat32, kBfloat16 };
 // "float32", "bfloat16".
 std::string_view name(Precision precision);
 
-// Whether this CPU multiplies bfloat16 by instructions of its own: AVX512-BF16 or AMX.
-bool has_bfloat16();
+// What multiplies bfloat16 in this process, AVX512-BF16 or AMX, by its name; empty where the CPU
+// has neither, the system does not let it be used, or a cap forbids it.
+std::string bfloat16_instruction_set();
 
 // The precision in which steps of the network are the faster, with the reason in words. It follows
 // from the CPU's instructions and the shapes alone.
 struct PrecisionChoice {
   Precision precision = Precision::kFloat32;
+  std::string instruction_set;  // of bfloat16: kernels::name() of what multiplies
   std::string reason;
 };
 PrecisionChoice fastest_precision(const MlpConfig& config, std::size_t batch_size);

@@ -11,10 +11,6 @@
 namespace mlp::kernels {
 namespace {
 
-// As in bfloat16_kernels.inl.
-constexpr std::size_t kBlockRows = 512;
-constexpr std::size_t kBlockColumns = 256;
-
 bool has_avx512_bf16() {
   unsigned eax = 0;
   unsigned ebx = 0;

@@ -41,7 +41,7 @@ struct Product {
   const Bfloat16* left;  // strips
   std::size_t rows;
   const Bfloat16* panels;
-  std::size_t inner;
+  std::size_t inner;  // more than 0
   std::size_t columns;
   float* scratch;
 };
@@ -101,13 +101,13 @@ struct Bfloat16Kernels {
   // order.
   void (*hidden_gradient)(const Product* product, const HiddenGradient* gradient);
 
-  // to [rows, columns] = product + bias, of which `rows` rows are wanted; `to` and bias padded as
+  // to [rows, columns], the product's without padding, = product + bias; `to` and bias padded as
   // in vector.h; bias null: none.
   void (*values)(const Product* product, const float* bias, std::size_t rows, std::size_t columns,
                  float* to, std::size_t stride);
 
-  // to [rows, columns], in rows of `stride` floats without padding = the sum of `count` products of
-  // equal rows and columns, in their order.
+  // to [rows, columns], the products' without padding, in rows of `stride` floats = the sum of
+  // `count` products of equal rows and columns, in their order.
   void (*weight_gradient)(const Product* products, std::size_t count, std::size_t rows,
                           std::size_t columns, float* to, std::size_t stride);
 };

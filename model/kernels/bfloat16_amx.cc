@@ -9,22 +9,21 @@ namespace mlp::kernels {
 
 namespace {
 
-struct Tiles {
-  // Palette 1, eight tiles of 16 rows of 64 bytes.
-  struct alignas(64) Configuration {
-    std::uint8_t palette = 1;
-    std::uint8_t start_row = 0;
-    std::uint8_t reserved[14] = {};
-    std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-    std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-  };
+// Palette 1, eight tiles of 16 rows of 64 bytes.
+struct alignas(64) Configuration {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
 
+constexpr Configuration kConfiguration = {};
+
+struct Tiles {
   // Tiles that are released need not be saved when the system switches threads.
   struct Use {
-    Use() {
-      const Configuration configuration;
-      _tile_loadconfig(&configuration);
-    }
+    Use() { _tile_loadconfig(&kConfiguration); }
     ~Use() { _tile_release(); }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;

@@ -14,12 +14,6 @@ namespace {
 constexpr std::size_t kHalf = 16;
 constexpr std::size_t kTileSums = kTile * kTile;
 
-// Blocks of a product: of the left operand kBlockRows x kBlockInner stay in the second cache while
-// panels of kBlockColumns go by.
-constexpr std::size_t kBlockRows = 512;
-constexpr std::size_t kBlockInner = 256;
-constexpr std::size_t kBlockColumns = 256;
-
 inline std::size_t tile_up(std::size_t size) { return (size + kTile - 1) / kTile * kTile; }
 inline std::size_t least(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
@@ -35,7 +29,7 @@ inline __m512i to_bfloat16(__m512 a, __m512 b) {
   return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a));
 }
 
-// x[i] of 16 values i to the pairs (a[i], b[i]), of the lower or the upper half of a and b.
+// The pairs (a[i], b[i]) side by side, for the lower or the upper 16 values.
 inline __m512i pairs_low(__m512i a, __m512i b) {
   const __m512i index = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40,
                                          8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
@@ -345,10 +339,9 @@ void hidden_gradient(const Product* product, const HiddenGradient* gradient) {
 void values(const Product* product, const float* bias, std::size_t rows, std::size_t columns,
             float* to, std::size_t stride) {
   multiply(product, 1, [&](const float* sums, std::size_t row, std::size_t column) {
-    if (column >= columns) return;
     Halves b = {Simd::set(0.0F), Simd::set(0.0F)};
     if (bias != nullptr) b = load_halves(bias + column, columns - column);
-    for (std::size_t i = 0; i < least(kTile, rows - least(row, rows)); ++i) {
+    for (std::size_t i = 0; i < least(kTile, rows - row); ++i) {
       const Halves z = load_halves(sums + i * kTile, kTile);
       store_halves(to + (row + i) * stride + column, columns - column,
                    {Simd::add(z.a, b.a), Simd::add(z.b, b.b)});
@@ -359,7 +352,6 @@ void values(const Product* product, const float* bias, std::size_t rows, std::si
 void weight_gradient(const Product* products, std::size_t count, std::size_t rows,
                      std::size_t columns, float* to, std::size_t stride) {
   multiply(products, count, [&](const float* sums, std::size_t row, std::size_t column) {
-    if (row >= rows || column >= columns) return;
     const std::size_t left = columns - column;
     const __mmask16 a = first_lanes(left);
     const __mmask16 b = left <= kHalf ? __mmask16{0} : first_lanes(left - kHalf);

@@ -1,5 +1,5 @@
-// Vectors of AVX-512, as simd_functions.inl takes them. Internal to the source that includes it; see
-// vector.h for why.
+// Vectors of AVX-512, as simd_functions.inl takes them. Internal to the source that includes it;
+// see vector.h for why.
 
 namespace {
 

@@ -26,7 +26,7 @@ inline constexpr std::size_t kPad = 16;
 
 constexpr std::size_t padded(std::size_t columns) { return (columns + kPad - 1) / kPad * kPad; }
 
-// kAvx512Bf16 has no VectorKernels of its own, but those of bfloat16.h.
+// kAvx512Bf16 adds the kernels of bfloat16.h to those of kAvx512.
 enum class InstructionSet { kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
 inline constexpr InstructionSet kInstructionSets[] = {
     InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512,

@@ -46,7 +46,7 @@ Artifact classifier() {
   artifact.weights.layers = {dense(6, 4), dense(4, 3)};
   artifact.hyperparameters = {{"epochs", 5}, {"learning_rate", 0.001}, {"dense_hidden", {4}}};
   artifact.num_threads = 2;
-  artifact.precision = {Precision::kBfloat16, "as asked"};
+  artifact.precision = {Precision::kBfloat16, "amx", "as it is set"};
   artifact.history.columns = {"epoch", "loss", "val_loss"};
   artifact.history.rows = {{1, 0.1, 1.0 / 3}, {2, 5e-324, 1.7976931348623157e308}};
   artifact.versions = {{"mlp", "0.1.0"}};
@@ -105,6 +105,7 @@ void check_equal(const Artifact& a, const Artifact& b) {
   CHECK(a.hyperparameters == b.hyperparameters);
   CHECK(a.num_threads == b.num_threads);
   CHECK(a.precision.precision == b.precision.precision);
+  CHECK(a.precision.instruction_set == b.precision.instruction_set);
   CHECK(a.precision.reason == b.precision.reason);
   CHECK(a.history.columns == b.history.columns);
   CHECK(a.history.rows == b.history.rows);

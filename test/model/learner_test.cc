@@ -450,7 +450,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: gradients in bfloat16 are those in float32, but for rounding") {
-    if (!has_bfloat16()) return;
+    if (bfloat16_instruction_set().empty()) return;
     // Relative to the length of the same W's gradient: operands have 8 bits, errors add up over
     // layers, and where a sum is near a kink of the activation, a row's slope is another.
     constexpr double kTolerance = 0.1;
@@ -496,7 +496,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: in bfloat16 the bits follow from num_threads, not from the workers") {
-    if (!has_bfloat16()) return;
+    if (bfloat16_instruction_set().empty()) return;
     OptimizerConfig clipped;
     clipped.weight_decay = 0.01;
     clipped.global_clipnorm = 0.5;
@@ -529,8 +529,45 @@ TEST_SUITE("model") {
     }
   }
 
+  TEST_CASE("Learner: a step in bfloat16 leaves no old weights behind") {
+    if (bfloat16_instruction_set().empty()) return;
+    MlpConfig network = {60, {96, 1056}, 10};
+    network.embeddings = {{3, 2}, {90, 30}};
+    const Rows rows(150, network);
+    for (const double clipnorm : {0.0, 0.1}) {
+      LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
+      config.precision = Precision::kBfloat16;
+      config.optimizer.global_clipnorm = clipnorm;
+      Team team(2);
+      Learner trained(config, team);
+      const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
+      for (int step = 0; step < 3; ++step) trained.step(batch);
+      Learner fresh(config, team);
+      fresh.set_weights(trained.weights());
+      CHECK(flat(trained.gradients(batch)) == flat(fresh.gradients(batch)));
+    }
+  }
+
+  TEST_CASE("Learner: in bfloat16 a shard without rows counts for nothing") {
+    if (bfloat16_instruction_set().empty()) return;
+    const MlpConfig network = {100, {96, 64}, 10};
+    const Rows rows(150, network);
+    LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 96, 3);
+    Team team(2);
+    Learner exact(config, team);
+    config.precision = Precision::kBfloat16;
+    Learner rounded(config, team);
+    CHECK(rounded.plan().shards == 3);
+    rounded.step(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 96));
+    rounded.set_weights(exact.weights());
+    const Batch few = rows.batch(Loss::kSoftmaxCrossEntropy, 96, 136);
+    const LossSums sums = rounded.step(few);
+    CHECK(sums.rows == 40);
+    CHECK(sums.loss == doctest::Approx(exact.step(few).loss).epsilon(0.01));
+  }
+
   TEST_CASE("Learner: an update in bfloat16 is the optimizer's over the gradients it tells of") {
-    if (!has_bfloat16()) return;
+    if (bfloat16_instruction_set().empty()) return;
     MlpConfig network = {60, {96, 1056}, 10, 0.2};
     network.embeddings = {{3, 2}, {90, 30}};
     const Rows rows(150, network);

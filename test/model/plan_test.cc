@@ -43,6 +43,14 @@ TEST_SUITE("model") {
           96);  // by rows: more of them than of units
   }
 
+  TEST_CASE("make_plan: in bfloat16 shards are of rows, and whole tiles of them") {
+    const Plan plan = make_plan(network(784, {128}, 10), 64, 8, Precision::kBfloat16);
+    CHECK(plan.split == Split::kRows);
+    CHECK(plan.shards == 2);
+    CHECK(shard_of_rows(40, plan, 0).size() == 32);
+    CHECK(shard_of_rows(40, plan, 1).size() == 8);
+  }
+
   TEST_CASE("shard_of_rows: covers all rows once, in groups of four, empty ones last") {
     for (const std::size_t rows :
          {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{64}, std::size_t{97}}) {

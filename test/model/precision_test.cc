@@ -16,6 +16,10 @@ TEST_SUITE("model") {
     CHECK(fastest_precision(large, 64).precision ==
           (amx ? Precision::kBfloat16 : Precision::kFloat32));
     CHECK(fastest_precision(tiny, 32).precision == Precision::kFloat32);
+    // 2 * 100 * (2 * 100 * w + 3 * w * 2) operations: 4 million with w = 97.1.
+    CHECK(fastest_precision({100, {97}, 2}, 100).precision == Precision::kFloat32);
+    CHECK(fastest_precision({100, {98}, 2}, 100).precision ==
+          (amx ? Precision::kBfloat16 : Precision::kFloat32));
     CHECK_FALSE(fastest_precision(large, 64).reason.empty());
     CHECK_FALSE(fastest_precision(tiny, 32).reason.empty());
   }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <string>
 
 #include "model/kernels/bfloat16.h"
@@ -68,28 +69,32 @@ TEST_SUITE("system/instruction_set") {
           native(folder.path(), {"train", "--epochs", "2", "--precision", precision}, variables));
     };
     const VariableMap capped = {{kernels::kCapVariable, "avx512"}};
-    CHECK(contains(train("float32", {}).err, "Precision: float32, the default"));
+    CHECK(contains(train("float32", {}).err, "Precision: float32, as it is set"));
     const ProgramEnd refused = train("bfloat16", capped);
     CHECK(refused.exit_code == 1);
-    CHECK(
-        contains(refused.err, "precision: found bfloat16, for which this CPU has no instructions"));
+    CHECK(contains(refused.err, "precision: found bfloat16, but"));
     const ProgramEnd chosen = train("auto", capped);
     CHECK(chosen.exit_code == 0);
-    CHECK(contains(chosen.err, "Precision: float32, since this CPU has no bfloat16"));
+    CHECK(contains(chosen.err, "Precision: float32, since no bfloat16 instructions are in use"));
 
     if (kernels::bfloat16_kernels() == nullptr) return;
     const bool has_amx = kernels::bfloat16_kernels(kernels::Bfloat16Set::kAmx) != nullptr;
-    CHECK(contains(train("auto", {}).err, has_amx ? "Precision: bfloat16, since AMX"
-                                                  : "Precision: float32, since this CPU has"));
+    CHECK(contains(train("auto", {}).err, has_amx ? "Precision: bfloat16 (amx), since AMX"
+                                                  : "Precision: float32, since AMX is not"));
+    CHECK(contains(train("auto", {{kernels::kCapVariable, "avx512_bf16"}}).err,
+                   "Precision: float32, since AMX is not"));
     for (const VariableMap& variables :
          {VariableMap(), VariableMap{{kernels::kCapVariable, "avx512_bf16"}}}) {
       const ProgramEnd end = train("bfloat16", variables);
-      CHECK(contains(end.err, "Precision: bfloat16, as asked"));
+      const std::string set = variables.empty() && has_amx ? "amx" : "avx512_bf16";
+      CHECK(contains(end.err, fmt::format("Precision: bfloat16 ({}), as it is set", set)));
       CHECK(std::stod(captures(end.out, "val_accuracy: ([0-9.]+)").back()) > 0.95);
       const std::string model = read_bytes(folder.path() / "model/model.h5");
-      train("bfloat16", variables);
+      std::filesystem::remove(folder.path() / "model/model.h5");
+      CHECK(train("bfloat16", variables).exit_code == 0);
       CHECK(model == read_bytes(folder.path() / "model/model.h5"));
-      CHECK(contains(model, R"("precision":{"name":"bfloat16","reason":"as asked"})"));
+      CHECK(contains(
+          model, fmt::format(R"("precision":{{"name":"bfloat16","instruction_set":"{}")", set)));
     }
   }
 
