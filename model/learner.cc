@@ -309,6 +309,15 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
     return;
   }
   load_targets(batch, range, workspace);
+  if (bfloat16_) {
+    bfloat16_shard(batch, range, shard);
+  } else {
+    float32_shard(batch, range, shard);
+  }
+}
+
+void Learner::float32_shard(const Batch& batch, Range range, std::size_t shard) {
+  Workspace& workspace = workspaces_[shard];
   const kernels::VectorKernels& vector = kernels::vector_kernels();
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
   const std::size_t last = layers.size() - 1;
@@ -352,14 +361,8 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   }
 }
 
-void Learner::bfloat16_shard(const Batch& batch, std::size_t shard) {
+void Learner::bfloat16_shard(const Batch& batch, Range range, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
-  const Range range = shard_of_rows(batch.rows.size(), plan_, shard);
-  if (range.size() == 0) {
-    workspace.sums = {};
-    return;
-  }
-  load_targets(batch, range, workspace);
   const ParameterLayout& layout = pieces_[0].layout;
   const float* const parameters = parameters_.data();
   const MlpConfig& network = config_.network;
@@ -485,8 +488,7 @@ std::size_t Learner::first_float(const Bfloat16Network::Block& block) const {
 }
 
 void Learner::bfloat16_step(const Batch& batch) {
-  team_.for_each(plan_.shards,
-                 [&](std::size_t, std::size_t shard) { bfloat16_shard(batch, shard); });
+  team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
   if (config_.optimizer.global_clipnorm > 0) {
     bfloat16_clipped_update(batch.rows.size());
     return;
@@ -661,7 +663,7 @@ LossSums Learner::step(const Batch& batch) {
 Weights Learner::gradients(const Batch& batch) {
   std::vector<float> total(size_);
   if (bfloat16_) {
-    for (std::size_t shard = 0; shard < plan_.shards; ++shard) bfloat16_shard(batch, shard);
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) rows_shard(batch, shard);
     bfloat16_gradients(batch.rows.size(), total.data());
   } else if (plan_.split == Split::kRows) {
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) {

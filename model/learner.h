@@ -122,7 +122,8 @@ class Learner {
   // The gradients of the tables, from dy by the first layer's outputs.
   void embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const;
   void rows_shard(const Batch& batch, std::size_t shard);
-  void bfloat16_shard(const Batch& batch, std::size_t shard);
+  void float32_shard(const Batch& batch, Range range, std::size_t shard);
+  void bfloat16_shard(const Batch& batch, Range range, std::size_t shard);
   void rows_step(const Batch& batch);
   void bfloat16_step(const Batch& batch);
   // The workspaces of the shards that have rows.
