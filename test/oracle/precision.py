@@ -1,8 +1,8 @@
 """Does mlp learn in bfloat16 as in float32? Runs of both with the same seeds, as Markdown tables.
 
-The bars: over the seeds, the mean difference of the test accuracy on MNIST by the seed's recipe is at least -(0.05 points
-plus two standard errors), and that of the test rows' log-loss on optdigits at most 1 % of float32's mean plus two
-standard errors, to either side. For each set of kernels that this CPU has. Exits 1 if one of them is missed.
+The bars: over the seeds, the mean difference of the test accuracy on MNIST by the seed's recipe is at least -(0.05
+points plus two standard errors), and that of the test rows' log-loss on optdigits at most 1 % of float32's mean plus
+two standard errors, to either side. For each set of kernels that this CPU has. Exits 1 if one of them is missed.
 """
 
 import argparse

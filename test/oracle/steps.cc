@@ -111,8 +111,7 @@ LearnerConfig read_config(const json& config) {
   learner.num_threads = config.at("num_threads");
   learner.seed = config.at("seed");
   learner.precision = chosen<Precision>(
-      config, "precision",
-      {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}});
+      config, "precision", {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}});
   return learner;
 }
 
