@@ -8,8 +8,8 @@ import precision
 import program
 import quality
 
-# Few runs tell little of their spread: in the full tables, that of one difference is about this.
-LEAST_SPREAD = {"accuracy": 0.15, "log-loss": 0.005}
+# Few runs tell little of their spread: in the full tables, the standard deviation of a difference is half of this.
+LEAST_SPREAD = {"accuracy": 0.12, "log-loss": 0.004}
 
 
 @pytest.fixture(params=["amx", "avx512_bf16"])
@@ -27,7 +27,7 @@ def check(pairs: precision.Pairs):
 
 
 def test_accuracy_on_mnist(mlp_by_kernels, mnist):
-    check(precision.mnist_pairs(mlp_by_kernels, mnist, seeds=4, epochs=2))
+    check(precision.mnist_pairs(mlp_by_kernels, mnist, seeds=3, epochs=2))
 
 
 def test_log_loss_on_optdigits(mlp_by_kernels):
