@@ -27,7 +27,7 @@ run_tests = ctest --test-dir build/$(1) --output-on-failure --parallel $(JOBS) -
 
 .PHONY: help setup
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s%s\n", $$1, $$2}' Makefile
 setup:
 	@tools/install build
 
@@ -47,7 +47,8 @@ train-local: ## The image over a made-up /opt/ml, as SageMaker runs it
 
 # All that is timed beside peers or against a bar, in the order of docs/benchmarks.md.
 BENCHES = bench-train bench-placement bench-job bench-reading bench-inference bench-serve
-.PHONY: test test-emulated test-all oracle parity quality bench $(BENCHES) bench-kernels soak asan storm tsan clang
+.PHONY: test test-emulated test-all oracle parity parity-bfloat16 quality bench $(BENCHES) bench-kernels soak asan storm
+.PHONY: tsan clang
 test: setup ## All tests that need no container and no Python
 	@$(call configure,release)
 	@$(call compile,release,all)
@@ -63,6 +64,8 @@ oracle: build .venv/installed ## Keras and NumPy judge what the program reads an
 	@.venv/bin/python -m pytest -q test/oracle
 parity: build .venv/installed ## MNIST, 20 seeds of ours against 5 of Keras (takes long)
 	@.venv/bin/python test/oracle/parity.py
+parity-bfloat16: build .venv/installed ## MNIST and optdigits, 10 seeds in bfloat16 against float32
+	@.venv/bin/python test/oracle/precision.py
 quality: build .venv/installed ## Writes docs/quality.md: tables learned beside scikit-learn and Keras (takes long)
 	@.venv/bin/python test/oracle/quality.py --write docs/quality.md
 	@.venv/bin/python test/oracle/quality_tables.py --write docs/quality.md

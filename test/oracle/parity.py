@@ -49,7 +49,7 @@ def collect(run, seeds: int) -> Runs:
     return Runs(np.array(accuracy), np.array(seconds))
 
 
-def ours(mlp: program.Mlp, mnist: pathlib.Path, seeds: int, epochs: int, learning_rate: float) -> Runs:
+def ours(mlp: program.Mlp, mnist: pathlib.Path, seeds: int, epochs: int, learning_rate: float, **flags) -> Runs:
     with np.load(mnist) as arrays:
         y_test = arrays["y_test"]
     with tempfile.TemporaryDirectory() as name:
@@ -67,6 +67,7 @@ def ours(mlp: program.Mlp, mnist: pathlib.Path, seeds: int, epochs: int, learnin
                 drop_rate=0.2,
                 learning_rate=learning_rate,
                 seed=seed,
+                **flags,
             )
             written = np.loadtxt(trained.output_dir / "prediction.csv", delimiter=",")
             assert np.array_equal(written[:, 0], y_test)

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import os
 import pathlib
 import subprocess
@@ -22,6 +23,16 @@ def mnist_path() -> pathlib.Path:
     return pathlib.Path(os.environ.get("MLP_MNIST", ROOT / "../shared/data/mnist/mnist.npz")).resolve()
 
 
+def bfloat16_kernels() -> dict[str, dict[str, str]]:
+    """The sets of bfloat16 kernels that this CPU has, each with the environment that a program takes it in."""
+    try:
+        cpu = pathlib.Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        cpu = []
+    sets = {"amx": ("amx_bf16", {}), "avx512_bf16": ("avx512_bf16", {"MLP_MAX_CPU_ISA": "avx512_bf16"})}
+    return {name: environment for name, (flag, environment) in sets.items() if flag in cpu}
+
+
 @dataclasses.dataclass
 class Trained:
     model_dir: pathlib.Path
@@ -37,6 +48,10 @@ class Trained:
         with open(self.output_dir / "history.csv", newline="") as file:
             names, *rows = csv.reader(file)
         return dict(zip(names, np.array(rows, dtype=float).T, strict=True))
+
+    def metrics(self, rows: str) -> dict:
+        """metrics.json, of the "training", "validation" or "test" rows."""
+        return json.loads((self.output_dir / "metrics.json").read_text())[rows]
 
     def predictions(self) -> tuple[list[str], list[str]]:
         """Truth and prediction of prediction.csv, as text."""
@@ -55,12 +70,14 @@ class Predictions:
 
 
 class Mlp:
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path, environment: dict[str, str] = {}):
         self.path = path
+        self.environment = environment  # over what it has anyway
 
     def run(self, *arguments, expected_exit: int = 0, cwd=None) -> subprocess.CompletedProcess:
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         environment["SAGEMAKER_BASE_DIR"] = "/does/not/exist"
+        environment |= self.environment
         done = subprocess.run(
             [self.path, *map(str, arguments)],
             env=environment,

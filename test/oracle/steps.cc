@@ -79,6 +79,7 @@ LearnerConfig read_config(const json& config) {
   learner.network.activation = find_activation(config.at("activation").get<std::string>()).value();
   learner.network.initializer =
       initializer_named(config.at("kernel_initializer").get<std::string>());
+  learner.network.drop_rate = config.at("drop_rate");
   learner.loss.loss = chosen<Loss>(config, "loss",
                                    {{"softmax", Loss::kSoftmaxCrossEntropy},
                                     {"sigmoid", Loss::kSigmoidCrossEntropy},
@@ -108,6 +109,9 @@ LearnerConfig read_config(const json& config) {
   optimizer.schedule.decay_rate = config.at("decay_rate");
   learner.batch_size = config.at("batch_size");
   learner.num_threads = config.at("num_threads");
+  learner.seed = config.at("seed");
+  learner.precision = chosen<Precision>(
+      config, "precision", {{"float32", Precision::kFloat32}, {"bfloat16", Precision::kBfloat16}});
   return learner;
 }
 
