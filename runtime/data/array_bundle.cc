@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/error.h"
+#include "runtime/data/huge_pages.h"
 #include "runtime/data/wording.h"
 #include "runtime/data/zip_archive.h"
 #include "runtime/system/files.h"
@@ -93,7 +94,10 @@ std::vector<std::byte> read_values(const ArrayFile& file, const ArrayHeader& hea
 template <typename T>
 void read_in_place(const ArrayFile& file, const ArrayHeader& header, std::vector<T>& values,
                    const std::function<void()>& poll) {
-  values.resize(static_cast<std::size_t>(file.size_bytes()) / sizeof(T));
+  const std::size_t size = static_cast<std::size_t>(file.size_bytes()) / sizeof(T);
+  values.reserve(size);
+  take_huge_pages(values);
+  values.resize(size);
   file.read(std::as_writable_bytes(std::span(values)), poll);
   values.erase(values.begin(),
                values.begin() + static_cast<std::ptrdiff_t>(header.header_bytes / sizeof(T)));

@@ -1,7 +1,6 @@
 #include "runtime/data/csv_channel.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +19,7 @@
 #include "model/team.h"
 #include "runtime/data/csv_block.h"
 #include "runtime/data/csv_place.h"
+#include "runtime/data/huge_pages.h"
 #include "runtime/data/number.h"
 #include "runtime/data/wording.h"
 
@@ -38,16 +38,6 @@ struct Role {
   What what = What::kDropped;
   std::size_t index = 0;
 };
-
-// Has the system back a large reserved vector by huge pages, where it can: fewer faults as it is
-// filled.
-void take_huge_pages(std::vector<float>& values) {
-  constexpr std::uintptr_t kHugePage = 1 << 21;
-  const auto begin = reinterpret_cast<std::uintptr_t>(values.data());
-  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
-  const std::uintptr_t last = (begin + values.capacity() * sizeof(float)) / kHugePage * kHugePage;
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-}
 
 // The rows of a channel, read by as many passes over its files as it takes.
 class ChannelReader {

@@ -20,6 +20,7 @@ constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1
                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr std::int64_t kLargestPower = 22;
+constexpr std::uint64_t kLargestExactInteger = std::uint64_t{1} << 53;  // as a double
 constexpr std::ptrdiff_t kMantissaDigits = 19;  // as many as always fit into 64 bits
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }

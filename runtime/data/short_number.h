@@ -14,8 +14,6 @@ namespace mlp {
 
 // The parts of number parsing that loops want inlined.
 
-inline constexpr std::uint64_t kLargestExactInteger = std::uint64_t{1} << 53;  // as a double
-
 // Whether a double, known up to three of its own steps, may be rounded to the wrong float: the bits
 // that a float drops then lie that near to the middle of two floats.
 inline bool is_near_middle_of_floats(double value) {
@@ -89,13 +87,12 @@ template <typename T>
   const auto halves = static_cast<std::uint64_t>(_mm_cvtsi128_si64(sums));
   const std::uint64_t mantissa = (halves & 0xFFFFFFFFU) * 100000000U + (halves >> 32);
 
-  // As in parse_number(): both are doubles without error, or the mantissa has been rounded once.
+  // As in parse_number(), rounded once: with a point there are at most 15 digits, so that both are
+  // doubles without error; without one the quotient is the mantissa.
   const double quotient =
       static_cast<double>(static_cast<std::int64_t>(mantissa)) / kDivisors[place];
   if constexpr (std::is_same_v<T, float>) {
     if (is_near_middle_of_floats(quotient)) return false;
-  } else {
-    if (mantissa > kLargestExactInteger) return false;
   }
   const std::uint64_t sign = static_cast<std::uint64_t>(minus) << 63;
   value = static_cast<T>(std::bit_cast<double>(std::bit_cast<std::uint64_t>(quotient) | sign));

@@ -137,6 +137,7 @@ TEST_SUITE("runtime/data") {
                              "9007199254740991",
                              "9007199254740992",
                              "9007199254740993",
+                             "9007199791611905",
                              "9999999999999999",
                              ".000000000000001",
                              "0.30000001192092",
@@ -157,6 +158,32 @@ TEST_SUITE("runtime/data") {
       CHECK_FALSE(read_short_number(padded.data() + 16, padded.data() + padded.size(), value));
       CHECK(value == 3);
     }
+  }
+
+  TEST_CASE("read_short_number: numbers next to the middle of two floats are rounded right") {
+    // The double next to one of them is often the middle itself, and the number on its other side
+    // than the even float.
+    std::mt19937_64 random(3);
+    std::size_t different = 0;
+    std::size_t read = 0;
+    std::string example;
+    for (int i = 0; i < 300'000; ++i) {
+      const std::uint64_t exponent = 1023 + random() % 16;
+      const std::uint64_t high = random() & ((std::uint64_t{1} << 23) - 1);
+      const auto middle =
+          std::bit_cast<double>(exponent << 52 | high << 29 | std::uint64_t{1} << 28);
+      const std::string text = fmt::format("{:.14f}", middle).substr(0, 16);
+      for (const char last :
+           {text.back(), text.back() == '9' ? '0' : static_cast<char>(text.back() + 1)}) {
+        const std::string padded = std::string(16, '9') + text.substr(0, 15) + last;
+        if (short_number_agrees<float>(padded, 16, read)) continue;
+        ++different;
+        example = padded.substr(16);
+      }
+    }
+    CAPTURE(example);
+    CHECK(different == 0);
+    CHECK(read > 300'000);
   }
 
   TEST_CASE("parse_number: numbers at and beside the middle of two floats are rounded right") {

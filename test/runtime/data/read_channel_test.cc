@@ -220,6 +220,41 @@ TEST_SUITE("runtime/data") {
     CHECK(channel.test->source == (folder / "mnist.npz").string());
   }
 
+  TEST_CASE("read_channel: two threads read the training and the test arrays that one reads") {
+    const TempDirectory folder;
+    folder.write("mnist.npz", npz({{"x_train", pixels(5, 7)},
+                                   {"y_train", labels(5, 2)},
+                                   {"x_test", pixels(3, 8)},
+                                   {"y_test", labels(3, 4)}}));
+    ReadOptions options;
+    options.threads = 2;
+    const ChannelRows channel = read_channel(folder.path(), ChannelRole::kTraining, options);
+    CHECK(channel.rows.features.bytes == std::vector<std::uint8_t>(20, 7));
+    CHECK(channel.rows.targets.at(0).numbers == Doubles(5, 2));
+    REQUIRE(channel.test);
+    CHECK(channel.test->features.bytes == std::vector<std::uint8_t>(12, 8));
+    CHECK(channel.test->targets.at(0).numbers == Doubles(3, 4));
+  }
+
+  TEST_CASE("read_channel: a long CSV file, read by parts, gives each row in its place") {
+    constexpr std::size_t kRows = 300'000;
+    std::string text;
+    std::vector<float> expected;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      text += std::to_string(row % 10) + "," + std::to_string(row) + "\n";
+      expected.push_back(static_cast<float>(row));
+    }
+    const TempDirectory folder;
+    folder.write("rows.csv", text);
+    for (const std::size_t threads : {1U, 2U}) {
+      ReadOptions options;
+      options.threads = threads;
+      const ChannelRows channel = read_channel(folder.path(), ChannelRole::kTraining, options);
+      const bool is_same = channel.rows.features.floats == expected;
+      CHECK(is_same);
+    }
+  }
+
   TEST_CASE("read_channel: what a channel is for decides which arrays are its own") {
     const TempDirectory folder;
     folder.write("a.npz", npz({{"x", pixels(1)},
