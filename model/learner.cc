@@ -113,6 +113,7 @@ void Learner::make_workspaces() {
       if (shard == 0) gradients_.emplace_back(size_);
     }
   }
+  if (bfloat16_ && config_.optimizer.global_clipnorm > 0) gradients_.emplace_back(size_);
   if (plan_.split == Split::kRows) return;
   const std::size_t stride = kernels::padded(network.inputs);
   gathered_memory_ = AlignedBuffer(gathered_.size() * config_.batch_size * stride);
@@ -522,7 +523,6 @@ void Learner::bfloat16_step(const Batch& batch) {
 
 void Learner::bfloat16_clipped_update(std::size_t batch_rows) {
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
-  if (gradients_.size() == plan_.shards) gradients_.emplace_back(size_);
   const std::vector<const float*> gradients = {gradients_.back().data()};
   bfloat16_gradients(batch_rows, gradients_.back().data());
   const Update update(config_.optimizer, steps_, gradient_scale(gradients));

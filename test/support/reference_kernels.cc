@@ -285,4 +285,13 @@ const kernels::VectorKernels kReferenceKernels = {
     .dense = dense,
 };
 
+std::vector<const kernels::VectorKernels*> all_sets() {
+  std::vector<const kernels::VectorKernels*> sets;
+  for (const kernels::InstructionSet set : kernels::kInstructionSets) {
+    if (const kernels::VectorKernels* const found = kernels::vector_kernels(set))
+      sets.push_back(found);
+  }
+  return sets;
+}
+
 }  // namespace mlp::test

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "model/kernels/vector.h"
 
 namespace mlp::test {
@@ -8,5 +10,8 @@ namespace mlp::test {
 // model/kernels/vector.h: in float32 where that fixes every rounding, else in double precision,
 // rounded at the end.
 extern const kernels::VectorKernels kReferenceKernels;
+
+// The kernels of all sets that this CPU has.
+std::vector<const kernels::VectorKernels*> all_sets();
 
 }  // namespace mlp::test

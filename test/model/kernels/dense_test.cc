@@ -11,6 +11,7 @@
 
 #include "model/kernels/vector.h"
 #include "test/support/reference.h"
+#include "test/support/reference_kernels.h"
 
 namespace mlp::kernels {
 namespace {
@@ -66,15 +67,6 @@ std::size_t differences(const VectorKernels& kernels, const Shape& shape, bool r
   return different;
 }
 
-std::vector<const VectorKernels*> all_sets() {
-  std::vector<const VectorKernels*> sets;
-  for (const InstructionSet set :
-       {InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
-    if (const VectorKernels* const kernels = vector_kernels(set)) sets.push_back(kernels);
-  }
-  return sets;
-}
-
 void check(const VectorKernels& kernels, const Shape& shape) {
   CAPTURE(std::string(name(kernels.instruction_set)));
   CAPTURE(shape.rows);
@@ -88,7 +80,7 @@ void check(const VectorKernels& kernels, const Shape& shape) {
 
 TEST_SUITE("model/kernels") {
   TEST_CASE("dense: each output is summed over the inputs in their order, bit by bit") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       // Rows and panels in all the ways in which tiles share them, and inputs around the unrolling.
       for (std::size_t rows = 1; rows <= 40; ++rows) {
         for (const std::size_t outputs : Sizes{1, 10, 16, 32, 48, 64, 112, 130, 240}) {
@@ -102,7 +94,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("dense: sums that are put down between blocks of many inputs keep their bits") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t inputs : Sizes{2047, 2048, 2049, 4100}) {
         for (const std::size_t rows : Sizes{1, 2, 5, 9, 30}) check(*kernels, {rows, inputs, 70});
       }
@@ -110,7 +102,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("dense: what is no number stays so, in its row and output alone") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t rows : Sizes{1, 4, 9, 12}) {
         for (const std::size_t outputs : Sizes{1, 20, 64, 128}) {
           std::vector<float> x = test::random_floats(rows * 5, 1);

@@ -12,21 +12,12 @@
 #include "model/activation.h"
 #include "model/kernels/philox.h"
 #include "test/support/reference.h"
+#include "test/support/reference_kernels.h"
 
 namespace mlp::kernels {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-// All sets that this CPU has, each judged by the same slow loops.
-std::vector<const VectorKernels*> all_sets() {
-  std::vector<const VectorKernels*> sets;
-  for (const InstructionSet set :
-       {InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
-    if (const VectorKernels* const kernels = vector_kernels(set)) sets.push_back(kernels);
-  }
-  return sets;
-}
 
 // A padded matrix with zeros in its padding.
 struct Padded {
@@ -71,7 +62,7 @@ TEST_SUITE("model/kernels") {
   TEST_CASE("vector: pixels are value / 255, correctly rounded, for every value and length") {
     std::vector<std::uint8_t> bytes(256);
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t count :
            {std::size_t{1}, std::size_t{15}, std::size_t{16}, std::size_t{37}, std::size_t{256}}) {
         std::vector<float> out(count + 1, 5.0F);
@@ -84,7 +75,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("vector: bias, relu and their way back agree with slow loops") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Shape& shape : kShapes) {
         CAPTURE(std::string(name(kernels->instruction_set)));
         CAPTURE(shape.rows);
@@ -136,7 +127,7 @@ TEST_SUITE("model/kernels") {
     const std::size_t rows = 23;
     const std::size_t units = 80;
     const std::vector<float> bias(units, 1.0F);
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t first_row : {std::size_t{0}, std::size_t{4}, std::size_t{12}}) {
         for (const std::size_t first_unit : {std::size_t{0}, std::size_t{16}, std::size_t{48}}) {
           Padded y(rows - first_row, units - first_unit, 1);
@@ -168,7 +159,7 @@ TEST_SUITE("model/kernels") {
   TEST_CASE("vector: a drop rate of 1 drops all") {
     const DropoutStream stream = {{1, 2}, 0, 0, 1U << 24, 0.0F};
     const std::vector<float> bias(64, 1.0F);
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       Padded y(8, 64, 1);
       kernels->bias_relu_dropout(y.values.data(), y.rows, y.columns, y.stride, bias.data(), &stream,
                                  0, 0);
@@ -178,7 +169,7 @@ TEST_SUITE("model/kernels") {
 
   TEST_CASE("vector: softmax and its cross-entropy agree with double precision") {
     constexpr double kTolerance = 1e-6;  // a few roundings of float32
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Shape& shape : kShapes) {
         for (const float smoothing : {0.0F, 0.1F}) {
           CAPTURE(std::string(name(kernels->instruction_set)));
@@ -234,7 +225,7 @@ TEST_SUITE("model/kernels") {
 
   TEST_CASE("vector: sigmoid's cross-entropy agrees with double precision, however far from 0") {
     constexpr double kTolerance = 1e-6;
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Shape& shape : kShapes) {
         for (const float smoothing : {0.0F, 0.2F}) {
           CAPTURE(std::string(name(kernels->instruction_set)));
@@ -286,7 +277,7 @@ TEST_SUITE("model/kernels") {
       points.push_back(tiny);
       points.push_back(-tiny);
     }
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Activation f :
            {Activation::kRelu, Activation::kTanh, Activation::kSigmoid, Activation::kGelu,
             Activation::kSelu, Activation::kElu, Activation::kLeakyRelu, Activation::kSilu}) {
@@ -325,7 +316,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("vector: activations near 0 keep their relative precision") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Activation f : {Activation::kTanh, Activation::kGelu, Activation::kSelu,
                                  Activation::kElu, Activation::kSilu}) {
         CAPTURE(std::string(mlp::name(f)));
@@ -346,7 +337,7 @@ TEST_SUITE("model/kernels") {
     constexpr std::size_t kRows = 13;
     constexpr std::size_t kUnits = 40;
     const std::vector<float> bias = padded_vector(kUnits, 3);
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       Padded plain(kRows, kUnits, 1);
       Padded plain_slope = plain;
       Padded dropped = plain;
@@ -372,7 +363,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("vector: slope_backward multiplies by the slopes and sums over the rows") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Shape& shape : kShapes) {
         const Padded slope(shape.rows, shape.columns, 1);
         Padded dy(shape.rows, shape.columns, 2);
@@ -396,7 +387,7 @@ TEST_SUITE("model/kernels") {
 
   TEST_CASE("vector: of equal logits the first is the prediction") {
     const std::vector<std::int32_t> classes = {0, 1};
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       std::vector<float> logits(2 * kPad);
       std::vector<float> losses(2);
       CHECK(kernels->softmax_cross_entropy(logits.data(), 2, 2, kPad, classes.data(), 0.0F, 1.0F,
@@ -409,7 +400,7 @@ TEST_SUITE("model/kernels") {
   TEST_CASE("vector: what is no number stays so, and is not hidden by relu or softmax") {
     const std::vector<float> bias(kPad);
     const std::vector<std::int32_t> classes = {0};
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       std::vector<float> y(kPad);
       y[0] = kNan;
       kernels->bias_relu(y.data(), 1, 3, kPad, bias.data());
@@ -452,7 +443,7 @@ TEST_SUITE("model/kernels") {
     const std::vector<float> g0 = test::random_floats(kSize, 4);
     const std::vector<float> g1 = test::random_floats(kSize, 5);
     const float* const gradients[] = {g0.data(), g1.data()};
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Case& c : {Case{0.0F, false}, Case{0.9F, false}, Case{0.9F, true}}) {
         const SgdStep step = {0.1F, c.momentum, c.nesterov, 0.5F, 0.02F};
         std::vector<float> w = test::random_floats(kSize, 1);
@@ -479,7 +470,7 @@ TEST_SUITE("model/kernels") {
   }
 
   TEST_CASE("vector: sum_of_squares agrees with double precision") {
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t size : {std::size_t{16}, std::size_t{1040}, std::size_t{100'000}}) {
         const std::vector<float> g0 = test::random_floats(size, 4);
         const std::vector<float> g1 = test::random_floats(size, 5);
@@ -496,7 +487,7 @@ TEST_SUITE("model/kernels") {
 
   TEST_CASE("vector: adam follows its formula, and sums the shards' gradients") {
     const AdamStep step = {0.003F, 0.1F, 0.001F, 1e-7F, 0.5F, 0.02F};
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const std::size_t size : {std::size_t{16}, std::size_t{48}, std::size_t{1600}}) {
         std::vector<float> w = test::random_floats(size + 1, 1);
         std::vector<float> m = test::random_floats(size, 2);
@@ -530,7 +521,7 @@ TEST_SUITE("model/kernels") {
     struct Case {
       std::size_t rows, inputs, outputs;
     };
-    for (const VectorKernels* const kernels : all_sets()) {
+    for (const VectorKernels* const kernels : test::all_sets()) {
       for (const Case& c : {Case{1, 1, 1}, Case{3, 7, 5}, Case{13, 97, 17}, Case{50, 784, 128},
                             Case{23, 128, 10}, Case{7, 31, 130}, Case{12, 5, 300}}) {
         CAPTURE(std::string(name(kernels->instruction_set)));
