@@ -246,60 +246,92 @@ std::size_t softmax_cross_entropy(float* logits, std::size_t rows, std::size_t c
   return correct;
 }
 
-// One output: z becomes its gradient, `yes` being sigmoid(z); gives its loss, and counts it if it
-// is on the target's side.
-inline float sigmoid_loss(float& logit, float yes, float target, float smoothing, float scale,
-                          std::size_t& correct) {
-  const float z = logit;
-  const float q = (1.0F - smoothing) * target + smoothing * 0.5F;
-  correct += (z > 0.0F) == (target > 0.5F) ? 1 : 0;
-  logit = (yes - q) * scale;
-  // -q log(p) - (1 - q) log(1 - p), of which the likelier side p' >= 1/2 has log(1 + e) with
-  // e <= 1, and the other |z| more.
-  const float likelier = z < 0.0F ? 1.0F - yes : yes;
-  const float gap = z < 0.0F ? -z * q : z * (1.0F - q);
-  return likelier >= 0.5F ? gap - log_scalar(likelier) : likelier;
+// log(x) for x in [1/2, 1], as log_scalar() computes it.
+inline V log_of_half_to_one(V x) {
+  const V one = Simd::set(1.0F);
+  const M is_low = Simd::less(x, Simd::set(0.707106781186547524F));
+  const V e = Simd::select(is_low, Simd::set(-1.0F), Simd::set(0.0F));
+  const V m = Simd::sub(Simd::select(is_low, Simd::add(x, x), x), one);
+  const V z = Simd::mul(m, m);
+  V p = Simd::set(7.0376836292E-2F);
+  p = Simd::fma(p, m, Simd::set(-1.1514610310E-1F));
+  p = Simd::fma(p, m, Simd::set(1.1676998740E-1F));
+  p = Simd::fma(p, m, Simd::set(-1.2420140846E-1F));
+  p = Simd::fma(p, m, Simd::set(1.4249322787E-1F));
+  p = Simd::fma(p, m, Simd::set(-1.6668057665E-1F));
+  p = Simd::fma(p, m, Simd::set(2.0000714765E-1F));
+  p = Simd::fma(p, m, Simd::set(-2.4999993993E-1F));
+  p = Simd::fma(p, m, Simd::set(3.3333331174E-1F));
+  V y = Simd::mul(Simd::mul(m, z), p);
+  y = Simd::fma(e, Simd::set(-2.12194440e-4F), y);
+  y = Simd::fma(z, Simd::set(-0.5F), y);
+  return Simd::fma(e, Simd::set(0.693359375F), Simd::add(m, y));
 }
 
-// As sigmoid_cross_entropy() where rows have one output, of kLanes rows at once.
-std::size_t sigmoid_cross_entropy_of_one(float* logits, std::size_t rows, std::size_t stride,
-                                         const float* targets, float smoothing, float scale,
-                                         float* losses) {
-  std::size_t correct = 0;
-  for (std::size_t row = 0; row < rows; row += Simd::kLanes) {
-    const std::size_t count = rows - row < Simd::kLanes ? rows - row : Simd::kLanes;
-    float lanes[kPanel] = {};
-    for (std::size_t i = 0; i < count; ++i) lanes[i] = logits[(row + i) * stride];
-    Simd::store(lanes, sigmoids_of(Simd::load(lanes)).yes);
-    for (std::size_t i = 0; i < count; ++i) {
-      losses[row + i] = sigmoid_loss(logits[(row + i) * stride], lanes[i], targets[row + i],
-                                     smoothing, scale, correct);
-    }
-  }
-  return correct;
+// Outputs z by their targets.
+struct SigmoidLoss {
+  V gradient;
+  V loss;
+  V correct;  // 1 where z is on the target's side, else 0
+};
+inline SigmoidLoss sigmoid_loss(V z, V target, float smoothing, float scale) {
+  const V zero = Simd::set(0.0F);
+  const V one = Simd::set(1.0F);
+  const V q = Simd::fma(target, Simd::set(1.0F - smoothing), Simd::set(smoothing * 0.5F));
+  const Sigmoids s = sigmoids_of(z);
+  const M is_negative = Simd::less(z, zero);
+  // -q log(p) - (1 - q) log(1 - p), of which the likelier side p' >= 1/2 has log(1 + e) with
+  // e <= 1, and the other |z| more.
+  const V likelier = Simd::select(is_negative, s.no, s.yes);
+  const V gap = Simd::mul(z, Simd::select(is_negative, Simd::sub(zero, q), Simd::sub(one, q)));
+  const V is_yes = Simd::select(Simd::less(Simd::set(0.5F), target), one, zero);
+  return {Simd::mul(Simd::sub(s.yes, q), Simd::set(scale)),
+          Simd::sub(gap, log_of_half_to_one(likelier)),
+          Simd::select(Simd::less(zero, z), is_yes, Simd::sub(one, is_yes))};
 }
 
 std::size_t sigmoid_cross_entropy(float* logits, std::size_t rows, std::size_t columns,
                                   std::size_t stride, const float* targets, float smoothing,
                                   float scale, float* losses) {
-  if (columns == 1) {
-    return sigmoid_cross_entropy_of_one(logits, rows, stride, targets, smoothing, scale, losses);
-  }
-  std::size_t correct = 0;
-  for (std::size_t row = 0; row < rows; ++row, logits += stride, targets += columns) {
-    float loss = 0.0F;
-    for (std::size_t j = 0; j < columns; j += Simd::kLanes) {
-      float lanes[kPanel] = {};
-      Simd::store(lanes, sigmoids_of(Simd::load(logits + j)).yes);
+  // Of one output a row, the next kLanes rows are taken at once, else outputs of one row.
+  const bool across_rows = columns == 1;
+  const std::size_t step = across_rows ? stride : 1;
+  const std::size_t lines = across_rows ? 1 : rows;
+  const std::size_t length = across_rows ? rows : columns;
+  V correct = Simd::set(0.0F);
+  for (std::size_t line = 0; line < lines; ++line, logits += stride, targets += columns) {
+    float sum = 0.0F;
+    for (std::size_t j = 0; j < length; j += Simd::kLanes) {
       const std::size_t count =
-          left_in(columns, j) < Simd::kLanes ? left_in(columns, j) : Simd::kLanes;
+          left_in(length, j) < Simd::kLanes ? left_in(length, j) : Simd::kLanes;
+      float outputs[kPanel] = {};
+      float wanted[kPanel] = {};
+      float found[kPanel];
       for (std::size_t i = 0; i < count; ++i) {
-        loss += sigmoid_loss(logits[j + i], lanes[i], targets[j + i], smoothing, scale, correct);
+        outputs[i] = logits[(j + i) * step];
+        wanted[i] = targets[j + i];
+      }
+      const SigmoidLoss loss =
+          sigmoid_loss(Simd::load(outputs), Simd::load(wanted), smoothing, scale);
+      Simd::store(outputs, loss.gradient);
+      Simd::store(found, loss.loss);
+      correct = Simd::add(correct, keep_first(loss.correct, count, 0.0F));
+      for (std::size_t i = 0; i < count; ++i) {
+        logits[(j + i) * step] = outputs[i];
+        if (across_rows) {
+          losses[j + i] = found[i];
+        } else {
+          sum += found[i];
+        }
       }
     }
-    losses[row] = loss / static_cast<float>(columns);
+    if (!across_rows) losses[line] = sum / static_cast<float>(columns);
   }
-  return correct;
+  float counts[Simd::kLanes];
+  Simd::store(counts, correct);
+  std::size_t total = 0;
+  for (const float lane : counts) total += static_cast<std::size_t>(lane);
+  return total;
 }
 
 void softmax(float* logits, std::size_t rows, std::size_t columns, std::size_t stride) {
