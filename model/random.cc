@@ -1,9 +1,6 @@
 #include "model/random.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "model/kernels/philox.h"
 
 namespace mlp {
 namespace {
@@ -18,21 +15,21 @@ Rng::Rng(std::uint64_t seed, RandomPurpose purpose, std::uint32_t index, std::ui
       purpose_(static_cast<std::uint32_t>(purpose) << kPurposeShift),
       index_(index),
       position_(position) {
-  const std::uint64_t ahead = position % 4;
+  const std::uint64_t ahead = position % block_.size();
   position_ -= ahead;
   for (std::uint64_t i = 0; i < ahead; ++i) bits();
 }
 
 std::uint32_t Rng::bits() {
-  if (position_ % 4 == 0) {
-    const std::uint64_t block = position_ / 4;
-    const auto words = kernels::philox(
-        {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), purpose_,
-         index_},
-        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
-    std::copy(words.begin(), words.end(), block_);
+  const std::uint64_t counter = position_ / 4;
+  if (position_ % block_.size() == 0) {
+    const std::uint32_t first[] = {static_cast<std::uint32_t>(counter),
+                                   static_cast<std::uint32_t>(counter >> 32), purpose_, index_};
+    const std::uint32_t key[] = {static_cast<std::uint32_t>(seed_),
+                                 static_cast<std::uint32_t>(seed_ >> 32)};
+    kernels::vector_kernels().random_words(first, key, block_.data());
   }
-  return block_[position_++ % 4];
+  return block_[position_++ % 4 * kernels::kPad + counter % kernels::kPad];
 }
 
 float Rng::uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24F; }

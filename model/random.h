@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
+
+#include "model/kernels/vector.h"
 
 namespace mlp {
 
@@ -37,7 +40,7 @@ class Rng {
   std::uint32_t purpose_;
   std::uint32_t index_;
   std::uint64_t position_;
-  std::uint32_t block_[4];
+  std::array<std::uint32_t, 4 * kernels::kPad> block_;  // [word of a counter][counter]
 };
 
 }  // namespace mlp

@@ -134,6 +134,11 @@ struct VectorKernels {
   // logits become softmax(logits), row by row. logits padded.
   void (*softmax)(float* logits, std::size_t rows, std::size_t columns, std::size_t stride);
 
+  // words[w][i] = philox({counter[0] + i, counter[1], counter[2], counter[3]}, key)[w], for kPad
+  // counters at once.
+  void (*random_words)(const std::uint32_t* counter, const std::uint32_t* key,
+                       std::uint32_t* words);
+
   // The sum of g * g over `size` values, a multiple of kPad, in double precision in blocks of fixed
   // size; g is the sum of gradients[0..count) in that order.
   double (*sum_of_squares)(const float* const* gradients, std::size_t count, std::size_t size);

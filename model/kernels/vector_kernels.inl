@@ -344,6 +344,18 @@ void softmax(float* logits, std::size_t rows, std::size_t columns, std::size_t s
   }
 }
 
+void random_words(const std::uint32_t* counter, const std::uint32_t* key, std::uint32_t* words) {
+  for (std::size_t first = 0; first < kPanel; first += Simd::kLanes) {
+    I x[4];
+    for (std::size_t word = 0; word < 4; ++word)
+      x[word] = Simd::set_int(static_cast<int>(counter[word]));
+    x[0] = Simd::add(x[0], Simd::add(Simd::iota(), Simd::set_int(static_cast<int>(first))));
+    philox_lanes(x, key[0], key[1]);
+    for (std::size_t word = 0; word < 4; ++word)
+      __builtin_memcpy(words + word * kPanel + first, &x[word], sizeof x[word]);
+  }
+}
+
 double sum_of_squares(const float* const* gradients, std::size_t count, std::size_t size) {
   constexpr std::size_t kBlock = 1024;  // so short that float lanes lose nothing
   double total = 0.0;
@@ -579,6 +591,7 @@ constexpr VectorKernels make_kernels(InstructionSet instruction_set) {
       .softmax_cross_entropy = softmax_cross_entropy,
       .sigmoid_cross_entropy = sigmoid_cross_entropy,
       .softmax = softmax,
+      .random_words = random_words,
       .sum_of_squares = sum_of_squares,
       .adam = adam,
       .sgd = sgd,

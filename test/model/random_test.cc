@@ -6,18 +6,30 @@
 #include <numeric>
 #include <vector>
 
+#include "model/kernels/philox.h"
+
 namespace mlp {
 
 TEST_SUITE("model") {
   TEST_CASE("Rng: goes on from any position with the same numbers") {
     Rng whole(7, RandomPurpose::kShuffle, 3);
     std::vector<std::uint32_t> numbers;
-    for (int i = 0; i < 40; ++i) numbers.push_back(whole.bits());
-    for (std::uint64_t position = 0; position < 40; ++position) {
+    for (int i = 0; i < 200; ++i) numbers.push_back(whole.bits());
+    for (std::uint64_t position = 200; position-- > 0;) {
       Rng resumed(7, RandomPurpose::kShuffle, 3, position);
       CHECK(resumed.position() == position);
       CHECK(resumed.bits() == numbers[position]);
     }
+  }
+
+  TEST_CASE("Rng: its numbers are philox's, in the order of the counter") {
+    Rng rng(0x0123456789abcdef, RandomPurpose::kShuffle, 3);
+    bool same = true;
+    for (std::uint32_t counter = 0; counter < 50; ++counter) {
+      const auto words = kernels::philox({counter, 0, 2U << 24, 3}, {0x89abcdef, 0x01234567});
+      for (const std::uint32_t word : words) same = same && rng.bits() == word;
+    }
+    CHECK(same);
   }
 
   TEST_CASE("Rng: seeds, purposes and indices have sequences of their own") {

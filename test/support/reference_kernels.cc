@@ -204,6 +204,14 @@ double gradient_at(const float* const* gradients, std::size_t count, std::size_t
   return sum;
 }
 
+void random_words(const std::uint32_t* counter, const std::uint32_t* key, std::uint32_t* words) {
+  for (std::uint32_t i = 0; i < kPad; ++i) {
+    const auto found =
+        kernels::philox({counter[0] + i, counter[1], counter[2], counter[3]}, {key[0], key[1]});
+    for (std::size_t word = 0; word < found.size(); ++word) words[word * kPad + i] = found[word];
+  }
+}
+
 double sum_of_squares(const float* const* gradients, std::size_t count, std::size_t size) {
   double sum = 0;
   for (std::size_t at = 0; at < size; ++at) {
@@ -279,6 +287,7 @@ const kernels::VectorKernels kReferenceKernels = {
     .softmax_cross_entropy = softmax_cross_entropy,
     .sigmoid_cross_entropy = sigmoid_cross_entropy,
     .softmax = softmax,
+    .random_words = random_words,
     .sum_of_squares = sum_of_squares,
     .adam = adam,
     .sgd = sgd,

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -248,6 +249,17 @@ struct Shards {
   std::vector<const float*> pointers;
 };
 
+Outputs random_words(const Kernels& kernels, Inputs in) {
+  const auto number = [&] { return std::bit_cast<std::uint32_t>(in.floats(1)[0]); };
+  const std::uint32_t counter[] = {number(), number(), number(), number()};
+  const std::uint32_t key[] = {number(), number()};
+  std::vector<std::uint32_t> words(4 * kPad);
+  kernels.random_words(counter, key, words.data());
+  Outputs out;
+  for (const std::uint32_t word : words) out.add(static_cast<double>(word));
+  return out;
+}
+
 Outputs sum_of_squares(const Kernels& kernels, Inputs in) {
   const Shards shards(in);
   Outputs out;
@@ -337,6 +349,7 @@ const Case kCases[] = {
     {"softmax_cross_entropy", 2e-6, softmax_cross_entropy, &kFinite},
     {"sigmoid_cross_entropy", 2e-6, sigmoid_cross_entropy, &kFinite},
     {"softmax", 2e-6, softmax, &kFinite},
+    {"random_words", 0, random_words, &kAnyValue},
     {"sum_of_squares", 1e-6, sum_of_squares, &kMiddling},
     {"adam", 1e-6, adam, &kMiddling},
     {"sgd", 1e-6, sgd, &kMiddling},
