@@ -35,6 +35,20 @@ class Bfloat16Network {
   // Copies a block of W as it stands in `parameters`.
   void pack(const float* parameters, const Block& block);
 
+  // Small products of the calling thread cost less while it lives.
+  class Products {
+   public:
+    explicit Products(const Bfloat16Network& network) : kernels_(network.kernels_) {
+      kernels_.begin_products();
+    }
+    ~Products() { kernels_.end_products(); }
+    Products(const Products&) = delete;
+    Products& operator=(const Products&) = delete;
+
+   private:
+    const kernels::Bfloat16Kernels& kernels_;
+  };
+
   // What one shard works in.
   class Workspace {
     friend class Bfloat16Network;

@@ -71,6 +71,10 @@ struct HiddenGradient {
 struct Bfloat16Kernels {
   Bfloat16Set set;
 
+  // Products of the calling thread begin sooner between the two. Pairs may be nested.
+  void (*begin_products)();
+  void (*end_products)();
+
   // from [rows, columns], rows first_row.. of a matrix of all_rows rows -> their part of its strips
   // and of the transposed form. first_row is a multiple of kTile, and rows too but for the last
   // ones.

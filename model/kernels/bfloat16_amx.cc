@@ -20,14 +20,24 @@ struct alignas(64) Configuration {
 
 constexpr Configuration kConfiguration = {};
 
+constinit thread_local unsigned uses = 0;
+
 struct Tiles {
-  // Tiles that are released need not be saved when the system switches threads.
+  // Tiles that are released need not be saved when the system switches threads; but to configure
+  // and release them takes as long as two small products.
   struct Use {
-    Use() { _tile_loadconfig(&kConfiguration); }
-    ~Use() { _tile_release(); }
+    Use() { begin(); }
+    ~Use() { end(); }
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
   };
+
+  static void begin() {
+    if (uses++ == 0) _tile_loadconfig(&kConfiguration);
+  }
+  static void end() {
+    if (--uses == 0) _tile_release();
+  }
 
   // Tiles 0 to 3 hold the sums, 4 and 5 the strips, 6 and 7 the panels.
   static void multiply(const Bfloat16* strips, const Bfloat16* panels, std::size_t stride,

@@ -14,6 +14,9 @@ struct Tiles {
     Use() {}
   };
 
+  static void begin() {}
+  static void end() {}
+
   static constexpr std::size_t kRows = 8;  // at once, all their sums in registers
 
   static void multiply(const Bfloat16* strips, const Bfloat16* panels, std::size_t stride,

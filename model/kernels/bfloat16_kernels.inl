@@ -1,6 +1,7 @@
 // The kernels of bfloat16.h over a type Tiles that the including source defines:
 //
 //   Tiles::Use               an object of it lives while products are made
+//   Tiles::begin(), end()    likewise, for many
 //   Tiles::multiply(strips, panels, stride, steps, accumulate, sums)
 //       sums [32, 32] (+)= two strips times two panels, over 32 * steps inner values; `stride` lies
 //       between the two, and is the same for strips and panels
@@ -366,6 +367,8 @@ void weight_gradient(const Product* products, std::size_t count, std::size_t row
 constexpr Bfloat16Kernels make_bfloat16_kernels(Bfloat16Set set) {
   return {
       .set = set,
+      .begin_products = Tiles::begin,
+      .end_products = Tiles::end,
       .pack_input = pack_input,
       .pack_gradient = pack_gradient,
       .pack_weight = pack_weight,
