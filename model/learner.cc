@@ -97,7 +97,7 @@ void Learner::make_workspaces() {
     if (bfloat16_) {
       workspaces_.push_back(
           make_bfloat16_workspace(shard_of_rows(config_.batch_size, plan_, 0).size()));
-      gradients_.emplace_back(pieces_[0].layout.layers()[0].weight);
+      gradients_.emplace_back(by_blocks() ? pieces_[0].layout.layers()[0].weight : size_);
     } else if (plan_.split == Split::kRows) {
       std::vector<std::size_t> widths;
       for (std::size_t layer = 0; layer < network.layers(); ++layer)
@@ -113,7 +113,7 @@ void Learner::make_workspaces() {
       if (shard == 0) gradients_.emplace_back(size_);
     }
   }
-  if (bfloat16_ && config_.optimizer.global_clipnorm > 0) gradients_.emplace_back(size_);
+  if (by_blocks() && config_.optimizer.global_clipnorm > 0) gradients_.emplace_back(size_);
   if (plan_.split == Split::kRows) return;
   const std::size_t stride = kernels::padded(network.inputs);
   gathered_memory_ = AlignedBuffer(gathered_.size() * config_.batch_size * stride);
@@ -302,7 +302,7 @@ void Learner::embeddings_backward(const Workspace& workspace, Matrix dy, float* 
   look_up_backward(tables_of(layout, gradients), dx, workspace.categories.data());
 }
 
-void Learner::rows_shard(const Batch& batch, std::size_t shard) {
+void Learner::rows_shard(const Batch& batch, std::size_t worker, std::size_t shard) {
   Workspace& workspace = workspaces_[shard];
   const Range range = shard_of_rows(batch.rows.size(), plan_, shard);
   if (range.size() == 0) {
@@ -311,7 +311,9 @@ void Learner::rows_shard(const Batch& batch, std::size_t shard) {
   }
   load_targets(batch, range, workspace);
   if (bfloat16_) {
+    const Bfloat16Network::Products products(*bfloat16_);
     bfloat16_shard(batch, range, shard);
+    if (!by_blocks()) bfloat16_shard_gradients(worker, shard);
   } else {
     float32_shard(batch, range, shard);
   }
@@ -395,6 +397,18 @@ void Learner::bfloat16_shard(const Batch& batch, Range range, std::size_t shard)
   look_up_backward(tables_of(layout, gradients_[shard].data()), dx, workspace.categories.data());
 }
 
+void Learner::bfloat16_shard_gradients(std::size_t worker, std::size_t shard) {
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  const Bfloat16Network::Workspace* const workspace = &workspaces_[shard].bfloat16;
+  float* const gradients = gradients_[shard].data();
+  for (std::size_t index = 0; index < layers.size(); ++index) {
+    const ParameterLayout::Layer& layer = layers[index];
+    bfloat16_->weight_gradient({&workspace, 1}, {index, {0, layer.inputs}, {0, layer.outputs}},
+                               gradients + layer.weight, layer.outputs, scratch_[worker].product);
+    std::copy_n(bfloat16_->bias_gradient(*workspace, index), layer.outputs, gradients + layer.bias);
+  }
+}
+
 std::vector<const float*> Learner::filled_gradients(std::size_t batch_rows) const {
   std::vector<const float*> filled;
   for (std::size_t shard = 0; shard < gradients_.size(); ++shard) {
@@ -436,7 +450,8 @@ void Learner::apply(const Update& update, std::size_t start,
 }
 
 void Learner::rows_step(const Batch& batch) {
-  team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
+  team_.for_each(plan_.shards,
+                 [&](std::size_t worker, std::size_t shard) { rows_shard(batch, worker, shard); });
   const std::vector<const float*> gradients = filled_gradients(batch.rows.size());
   const Update update(config_.optimizer, steps_, gradient_scale(gradients));
   update_shared(update, gradients, size_);
@@ -489,14 +504,41 @@ std::size_t Learner::first_float(const Bfloat16Network::Block& block) const {
 }
 
 void Learner::bfloat16_step(const Batch& batch) {
-  team_.for_each(plan_.shards, [&](std::size_t, std::size_t shard) { rows_shard(batch, shard); });
-  if (config_.optimizer.global_clipnorm > 0) {
-    bfloat16_clipped_update(batch.rows.size());
+  team_.for_each(plan_.shards,
+                 [&](std::size_t worker, std::size_t shard) { rows_shard(batch, worker, shard); });
+  if (by_blocks() && config_.optimizer.global_clipnorm == 0) {
+    bfloat16_fused_update(batch.rows.size());
     return;
   }
   const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
-  const std::vector<const Bfloat16Network::Workspace*> filled =
-      filled_workspaces(batch.rows.size());
+  std::vector<const float*> gradients;
+  if (by_blocks()) {
+    bfloat16_gradients(batch.rows.size(), gradients_.back().data());
+    gradients.push_back(gradients_.back().data());
+  } else {
+    gradients = filled_gradients(batch.rows.size());
+  }
+  const Update update(config_.optimizer, steps_, gradient_scale(gradients));
+  team_.for_each(blocks_.size(), [&](std::size_t worker, std::size_t index) {
+    const Bfloat16Network::Block& block = blocks_[index];
+    const ParameterLayout::Layer& layer = layers[block.layer];
+    Scratch& scratch = scratch_[worker];
+    const auto point_at = [&](std::size_t place) {
+      scratch.gradients.clear();
+      for (const float* const gradient : gradients) scratch.gradients.push_back(gradient + place);
+    };
+    point_at(first_float(block));
+    update_block(update, block, layer.outputs, scratch);
+    if (!is_first(block)) return;
+    point_at(layer.bias);
+    apply(update, layer.bias, scratch.gradients, kernels::padded(layer.outputs));
+  });
+  if (!config_.network.embeddings.empty()) update_shared(update, gradients, layers[0].weight);
+}
+
+void Learner::bfloat16_fused_update(std::size_t batch_rows) {
+  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
+  const std::vector<const Bfloat16Network::Workspace*> filled = filled_workspaces(batch_rows);
   const Update update(config_.optimizer, steps_, 1);
   team_.for_each(blocks_.size(), [&](std::size_t worker, std::size_t index) {
     const Bfloat16Network::Block& block = blocks_[index];
@@ -505,9 +547,9 @@ void Learner::bfloat16_step(const Batch& batch) {
     bfloat16_->weight_gradient(filled, block, gradient, block.columns.size(), scratch.product);
     // The update goes on to the end of the last vector.
     std::fill_n(gradient + block.rows.size() * block.columns.size(), kernels::kPad, 0.0F);
-    update_block(update, block, gradient, block.columns.size());
-    // Whoever has a layer's first block updates its bias too.
-    if (block.rows.begin > 0 || block.columns.begin > 0) return;
+    scratch.gradients.assign(1, gradient);
+    update_block(update, block, block.columns.size(), scratch);
+    if (!is_first(block)) return;
     scratch.gradients.clear();
     for (const Bfloat16Network::Workspace* const workspace : filled)
       scratch.gradients.push_back(bfloat16_->bias_gradient(*workspace, block.layer));
@@ -521,23 +563,8 @@ void Learner::bfloat16_step(const Batch& batch) {
   update_shared(update, tables, layers[0].weight);
 }
 
-void Learner::bfloat16_clipped_update(std::size_t batch_rows) {
-  const std::vector<ParameterLayout::Layer>& layers = pieces_[0].layout.layers();
-  const std::vector<const float*> gradients = {gradients_.back().data()};
-  bfloat16_gradients(batch_rows, gradients_.back().data());
-  const Update update(config_.optimizer, steps_, gradient_scale(gradients));
-  team_.for_each(blocks_.size(), [&](std::size_t, std::size_t index) {
-    const Bfloat16Network::Block& block = blocks_[index];
-    update_block(update, block, gradients[0] + first_float(block), layers[block.layer].outputs);
-  });
-  update_shared(update, gradients, layers[0].weight);
-  for (const ParameterLayout::Layer& layer : layers) {
-    update_range(update, gradients, {layer.bias, layer.bias + kernels::padded(layer.outputs)});
-  }
-}
-
 void Learner::update_block(const Update& update, const Bfloat16Network::Block& block,
-                           const float* gradient, std::size_t stride) {
+                           std::size_t stride, Scratch& scratch) {
   const std::size_t outputs = pieces_[0].layout.layers()[block.layer].outputs;
   const std::size_t columns = block.columns.size();
   std::size_t start = first_float(block);
@@ -545,8 +572,10 @@ void Learner::update_block(const Update& update, const Bfloat16Network::Block& b
   const bool is_whole = columns == outputs && stride == outputs;
   const std::size_t runs = is_whole ? 1 : block.rows.size();
   const std::size_t size = is_whole ? block.rows.size() * outputs : columns;
-  for (std::size_t run = 0; run < runs; ++run, start += outputs, gradient += stride)
-    apply(update, start, std::span(&gradient, 1), kernels::padded(size));
+  for (std::size_t run = 0; run < runs; ++run, start += outputs) {
+    apply(update, start, scratch.gradients, kernels::padded(size));
+    for (const float*& gradient : scratch.gradients) gradient += stride;
+  }
   bfloat16_->pack(parameters_.data(), block);
 }
 
@@ -662,12 +691,12 @@ LossSums Learner::step(const Batch& batch) {
 
 Weights Learner::gradients(const Batch& batch) {
   std::vector<float> total(size_);
-  if (bfloat16_) {
-    for (std::size_t shard = 0; shard < plan_.shards; ++shard) rows_shard(batch, shard);
+  if (by_blocks()) {
+    for (std::size_t shard = 0; shard < plan_.shards; ++shard) rows_shard(batch, 0, shard);
     bfloat16_gradients(batch.rows.size(), total.data());
   } else if (plan_.split == Split::kRows) {
     for (std::size_t shard = 0; shard < plan_.shards; ++shard) {
-      rows_shard(batch, shard);
+      rows_shard(batch, 0, shard);
       if (shard_of_rows(batch.rows.size(), plan_, shard).size() == 0) continue;
       for (std::size_t i = 0; i < total.size(); ++i) total[i] += gradients_[shard].data()[i];
     }

@@ -121,20 +121,29 @@ class Learner {
 
   // The gradients of the tables, from dy by the first layer's outputs.
   void embeddings_backward(const Workspace& workspace, Matrix dy, float* gradients) const;
-  void rows_shard(const Batch& batch, std::size_t shard);
+  void rows_shard(const Batch& batch, std::size_t worker, std::size_t shard);
   void float32_shard(const Batch& batch, Range range, std::size_t shard);
   void bfloat16_shard(const Batch& batch, Range range, std::size_t shard);
+  // The gradients of all W and biases, of the shard's rows.
+  void bfloat16_shard_gradients(std::size_t worker, std::size_t shard);
   void rows_step(const Batch& batch);
   void bfloat16_step(const Batch& batch);
   // The workspaces of the shards that have rows.
   std::vector<const Bfloat16Network::Workspace*> filled_workspaces(std::size_t batch_rows) const;
   // All gradients, added over the shards, in the places of the parameters.
   void bfloat16_gradients(std::size_t batch_rows, float* gradients);
-  void bfloat16_clipped_update(std::size_t batch_rows);
-  // Of the gradient in rows of `stride` floats; then the block is packed.
-  void update_block(const Update& update, const Bfloat16Network::Block& block,
-                    const float* gradient, std::size_t stride);
+  // Makes each block's gradient and updates by it at once.
+  void bfloat16_fused_update(std::size_t batch_rows);
+  // By scratch.gradients, the block's in rows of `stride` floats, which are moved on; then the
+  // block is packed.
+  void update_block(const Update& update, const Bfloat16Network::Block& block, std::size_t stride,
+                    Scratch& scratch);
   std::size_t first_float(const Bfloat16Network::Block& block) const;
+  // Whether the layer's bias goes with the block.
+  static bool is_first(const Bfloat16Network::Block& block) {
+    return block.rows.begin == 0 && block.columns.begin == 0;
+  }
+  bool by_blocks() const { return plan_.weight_gradients == WeightGradients::kByBlocks; }
   // The shard's part of the rows, into gathered_[buffer].
   void gather_part(const FeatureView& features, std::span<const std::uint32_t> rows,
                    std::size_t shard, std::size_t buffer);
@@ -179,8 +188,8 @@ class Learner {
   std::size_t size_ = 0;  // of a flat buffer, in floats
   AlignedBuffer parameters_;
   std::vector<AlignedBuffer> moments_;  // the optimizer's state
-  // Of each shard of rows; of all shards of units in one. In bfloat16, of each shard's tables; for
-  // a limit to the gradient's length, one more of all parameters.
+  // Of each shard of rows; of all shards of units in one. By blocks, of each shard's tables; for a
+  // limit to the gradient's length, one more of all parameters.
   std::vector<AlignedBuffer> gradients_;
   std::vector<Workspace> workspaces_;  // one per shard
   // Of shards of units, which share them: the first layer's input of this step, and that of the

@@ -15,18 +15,35 @@ constexpr double kLeastSharedOperations = 2e6;  // of a whole step
 
 std::size_t ceiling_divide(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
+WeightGradients summed_in_bfloat16(const MlpConfig& config, std::size_t batch_size,
+                                   std::size_t shards) {
+  std::size_t values = 0;
+  for (std::size_t layer = 0; layer < config.layers(); ++layer)
+    values += config.layer_inputs(layer) + config.layer_outputs(layer);
+  const std::size_t bytes_by_blocks = 2 * batch_size * values;
+  const std::size_t bytes_by_shards = 2 * sizeof(float) * ParameterLayout(config).count();
+  return shards > 1 && bytes_by_shards < bytes_by_blocks ? WeightGradients::kByShards
+                                                         : WeightGradients::kByBlocks;
+}
+
 }  // namespace
 
 Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads,
                Precision precision) {
   Plan by_rows;
   const bool is_bfloat16 = precision == Precision::kBfloat16;
-  if (is_bfloat16) by_rows.row_group = kernels::kTile;
+  if (is_bfloat16) {
+    by_rows.row_group = kernels::kTile;
+    by_rows.weight_gradients = WeightGradients::kByBlocks;
+  }
   if (num_threads <= 1 || step_operations(config, batch_size) < kLeastSharedOperations)
     return by_rows;
   const std::size_t least_rows = is_bfloat16 ? kernels::kTile : kLeastRows;
   by_rows.shards = std::clamp<std::size_t>(batch_size / least_rows, 1, num_threads);
-  if (is_bfloat16) return by_rows;
+  if (is_bfloat16) {
+    by_rows.weight_gradients = summed_in_bfloat16(config, batch_size, by_rows.shards);
+    return by_rows;
+  }
   if (config.hidden.size() != 1 || !config.embeddings.empty()) return by_rows;
   const Plan by_units = {Split::kUnits,
                          std::clamp<std::size_t>(config.hidden[0] / kernels::kPad, 1, num_threads)};

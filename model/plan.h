@@ -25,15 +25,24 @@ struct Range {
 // * batch * outputs bytes a shard.
 enum class Split { kRows, kUnits };
 
+// How the gradients of weights are summed over the shards of rows.
+//
+// kByShards: as above.
+// kByBlocks, in bfloat16: each block of W has its gradient made from all shards' activations and
+// gradients of activations, and is updated at once. Between cores, those move: 2 * batch * (inputs
+// + outputs of each layer) bytes a step.
+enum class WeightGradients { kByShards, kByBlocks };
+
 // The plan decides the bits of the result, so it follows from the problem and from num_threads
 // alone. How many workers carry it out may be anything from 1 to `shards`.
 struct Plan {
   Split split = Split::kRows;
   std::size_t shards = 1;
   std::size_t row_group = 4;  // of kRows, see shard_of_rows()
+  WeightGradients weight_gradients = WeightGradients::kByShards;
 };
 
-// The split that moves fewer bytes; by rows where there are embeddings, and in bfloat16. One shard
+// What moves fewer bytes; by rows where there are embeddings, and in bfloat16. One shard
 // where a step is too small to share: below about 2 million floating point operations, two barriers
 // cost more than the second core gives.
 Plan make_plan(const MlpConfig& config, std::size_t batch_size, std::size_t num_threads,

@@ -74,6 +74,20 @@ struct Rows {
   std::vector<std::uint32_t> rows;
 };
 
+// Whose gradients several shards make in bfloat16 block by block.
+MlpConfig large_network() {
+  MlpConfig network = {60, {96, 1056}, 10, 0.2};
+  network.embeddings = {{3, 2}, {90, 30}};
+  return network;
+}
+
+// And each for itself.
+MlpConfig small_network() {
+  MlpConfig network = {30, {64, 32}, 4, 0.2};
+  network.embeddings = {{3, 2}};
+  return network;
+}
+
 LearnerConfig learner_config(MlpConfig network, Loss loss, std::size_t batch_size,
                              std::size_t num_threads) {
   LearnerConfig config;
@@ -456,8 +470,9 @@ TEST_SUITE("model") {
     constexpr double kTolerance = 0.1;
     MlpConfig with_embeddings = {40, {64, 40}, 5, 0.25};
     with_embeddings.embeddings = {{9, 17}, {30, 33}};
-    for (MlpConfig network : {MlpConfig{5, {7, 4}, 3, 0.3}, MlpConfig{100, {96, 70}, 10, 0.2},
-                              MlpConfig{784, {33}, 40}, MlpConfig{50, {}, 4}, with_embeddings}) {
+    for (MlpConfig network :
+         {MlpConfig{5, {7, 4}, 3, 0.3}, MlpConfig{100, {96, 70}, 10, 0.2}, MlpConfig{784, {33}, 40},
+          MlpConfig{50, {}, 4}, with_embeddings, small_network()}) {
       for (const Activation activation : kAllActivations) {
         CAPTURE(std::string(name(activation)));
         network.activation = activation;
@@ -507,8 +522,9 @@ TEST_SUITE("model") {
     MlpConfig with_embeddings = {60, {96}, 10, 0.2};
     with_embeddings.embeddings = {{3, 2}, {90, 30}};
     MlpConfig wide = {70, {1056, 1030}, 10, 0.2};  // W in blocks of columns, and too wide for them
-    for (const MlpConfig& network : {MlpConfig{784, {128}, 10, 0.2}, MlpConfig{100, {96, 64}, 10},
-                                     MlpConfig{10, {16}, 2, 0.2}, with_embeddings, wide}) {
+    for (const MlpConfig& network :
+         {MlpConfig{784, {128}, 10, 0.2}, MlpConfig{100, {96, 64}, 10}, MlpConfig{10, {16}, 2, 0.2},
+          with_embeddings, wide, small_network()}) {
       const Rows rows(150, network);  // the last batch is a partial one
       for (const OptimizerConfig& optimizer : {OptimizerConfig(), clipped, nesterov}) {
         for (const std::size_t num_threads :
@@ -531,71 +547,81 @@ TEST_SUITE("model") {
 
   TEST_CASE("Learner: a step in bfloat16 leaves no old weights behind") {
     if (bfloat16_instruction_set().empty()) return;
-    MlpConfig network = {60, {96, 1056}, 10};
-    network.embeddings = {{3, 2}, {90, 30}};
-    const Rows rows(150, network);
-    for (const double clipnorm : {0.0, 0.1}) {
-      LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
-      config.precision = Precision::kBfloat16;
-      config.optimizer.global_clipnorm = clipnorm;
-      Team team(2);
-      Learner trained(config, team);
-      const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
-      for (int step = 0; step < 3; ++step) trained.step(batch);
-      Learner fresh(config, team);
-      fresh.set_weights(trained.weights());
-      CHECK(flat(trained.gradients(batch)) == flat(fresh.gradients(batch)));
+    for (MlpConfig network : {large_network(), small_network()}) {
+      network.drop_rate = 0;  // of which each step has another part
+      const Rows rows(150, network);
+      for (const double clipnorm : {0.0, 0.1}) {
+        LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
+        config.precision = Precision::kBfloat16;
+        config.optimizer.global_clipnorm = clipnorm;
+        Team team(2);
+        Learner trained(config, team);
+        const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
+        for (int step = 0; step < 3; ++step) trained.step(batch);
+        Learner fresh(config, team);
+        fresh.set_weights(trained.weights());
+        CHECK(flat(trained.gradients(batch)) == flat(fresh.gradients(batch)));
+      }
     }
   }
 
   TEST_CASE("Learner: in bfloat16 a shard without rows counts for nothing") {
     if (bfloat16_instruction_set().empty()) return;
-    const MlpConfig network = {100, {96, 64}, 10};
-    const Rows rows(150, network);
-    LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 96, 3);
-    Team team(2);
-    Learner exact(config, team);
-    config.precision = Precision::kBfloat16;
-    Learner rounded(config, team);
-    CHECK(rounded.plan().shards == 3);
-    rounded.step(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 96));
-    rounded.set_weights(exact.weights());
-    const Batch few = rows.batch(Loss::kSoftmaxCrossEntropy, 96, 136);
-    const LossSums sums = rounded.step(few);
-    CHECK(sums.rows == 40);
-    CHECK(sums.loss == doctest::Approx(exact.step(few).loss).epsilon(0.01));
+    for (const MlpConfig& network : {large_network(), small_network()}) {
+      const Rows rows(150, network);
+      LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 96, 3);
+      config.precision = Precision::kBfloat16;
+      Team team(2);
+      Learner learner(config, team);
+      CHECK(learner.plan().shards == 3);
+      const Weights before = learner.weights();
+      const Batch few = rows.batch(Loss::kSoftmaxCrossEntropy, 96, 136);
+      const std::vector<float> gradients = flat(learner.gradients(few));
+      Learner fresh(config, team);
+      fresh.set_weights(before);
+      const LossSums alone = fresh.step(few);
+      const std::vector<float> expected = flat(fresh.weights());
+      // Nor do the gradients count that it had in the step before.
+      learner.gradients(rows.batch(Loss::kSoftmaxCrossEntropy, 0, 96));
+      CHECK(flat(learner.gradients(few)) == gradients);
+      const LossSums sums = learner.step(few);
+      CHECK(sums.rows == 40);
+      CHECK(sums.loss == alone.loss);
+      CHECK(flat(learner.weights()) == expected);
+    }
   }
 
   TEST_CASE("Learner: an update in bfloat16 is the optimizer's over the gradients it tells of") {
     if (bfloat16_instruction_set().empty()) return;
-    MlpConfig network = {60, {96, 1056}, 10, 0.2};
-    network.embeddings = {{3, 2}, {90, 30}};
-    const Rows rows(150, network);
-    for (const double clipnorm : {0.0, 0.01}) {
-      LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
-      config.precision = Precision::kBfloat16;
-      config.optimizer.kind = OptimizerKind::kSgd;
-      config.optimizer.learning_rate = 0.5;
-      config.optimizer.global_clipnorm = clipnorm;
-      Team team(2);
-      Learner learner(config, team);
-      const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
-      const std::vector<float> before = flat(learner.weights());
-      const std::vector<float> gradients = flat(learner.gradients(batch));
-      learner.step(batch);
-      const std::vector<float> after = flat(learner.weights());
-      double squares = 0;
-      for (const float g : gradients) squares += static_cast<double>(g) * static_cast<double>(g);
-      const double scale = clipnorm > 0 ? clipnorm / std::sqrt(squares) : 1;
-      CHECK((clipnorm == 0 || scale < 1));
-      double worst = 0;
-      for (std::size_t i = 0; i < before.size(); ++i) {
-        const double expected =
-            static_cast<double>(before[i]) - 0.5 * scale * static_cast<double>(gradients[i]);
-        worst = std::max(worst, std::abs(expected - static_cast<double>(after[i])));
+    for (const MlpConfig& network : {large_network(), small_network()})
+      for (const double clipnorm : {0.0, 0.01}) {
+        const Rows rows(150, network);
+        LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 150, 3);
+        config.precision = Precision::kBfloat16;
+        config.optimizer.kind = OptimizerKind::kSgd;
+        config.optimizer.learning_rate = 0.5;
+        config.optimizer.global_clipnorm = clipnorm;
+        Team team(2);
+        Learner learner(config, team);
+        CHECK(learner.plan().weight_gradients ==
+              (network.hidden[0] == 96 ? WeightGradients::kByBlocks : WeightGradients::kByShards));
+        const Batch batch = rows.batch(Loss::kSoftmaxCrossEntropy, 0, 150);
+        const std::vector<float> before = flat(learner.weights());
+        const std::vector<float> gradients = flat(learner.gradients(batch));
+        learner.step(batch);
+        const std::vector<float> after = flat(learner.weights());
+        double squares = 0;
+        for (const float g : gradients) squares += static_cast<double>(g) * static_cast<double>(g);
+        const double scale = clipnorm > 0 ? clipnorm / std::sqrt(squares) : 1;
+        CHECK((clipnorm == 0 || scale < 1));
+        double worst = 0;
+        for (std::size_t i = 0; i < before.size(); ++i) {
+          const double expected =
+              static_cast<double>(before[i]) - 0.5 * scale * static_cast<double>(gradients[i]);
+          worst = std::max(worst, std::abs(expected - static_cast<double>(after[i])));
+        }
+        CHECK(worst < 1e-6);
       }
-      CHECK(worst < 1e-6);
-    }
   }
 
   TEST_CASE("Learner: the loss falls, and is that of the weights before the step") {

@@ -51,6 +51,21 @@ TEST_SUITE("model") {
     CHECK(shard_of_rows(40, plan, 1).size() == 8);
   }
 
+  TEST_CASE("make_plan: in bfloat16 gradients or activations are shared, as moves fewer bytes") {
+    const auto way = [](const MlpConfig& config, std::size_t batch_size, std::size_t threads) {
+      return make_plan(config, batch_size, threads, Precision::kBfloat16).weight_gradients;
+    };
+    // 8 * 4,097 bytes of gradients; 2 * 256 * (30 + 2 * 64 + 2 * 32 + 1) of the others.
+    CHECK(way(network(30, {64, 32}, 1), 256, 2) == WeightGradients::kByShards);
+    // 8 * 101,770 and 2 * 64 * (784 + 2 * 128 + 10).
+    CHECK(way(network(784, {128}, 10), 64, 2) == WeightGradients::kByBlocks);
+    // Nobody to share with.
+    CHECK(way(network(30, {64, 32}, 1), 256, 1) == WeightGradients::kByBlocks);
+    CHECK(way(network(10, {16}, 1), 32, 8) == WeightGradients::kByBlocks);
+    CHECK(make_plan(network(100, {512, 256}, 10), 512, 2).weight_gradients ==
+          WeightGradients::kByShards);
+  }
+
   TEST_CASE("shard_of_rows: covers all rows once, in groups of four, empty ones last") {
     for (const std::size_t rows :
          {std::size_t{1}, std::size_t{31}, std::size_t{32}, std::size_t{64}, std::size_t{97}}) {
