@@ -154,8 +154,9 @@ MetricStyle metric_style(const Hyperparameters& hyperparameters) {
 }
 
 TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
-                             std::vector<EmbeddingConfig> embeddings, bool validates,
-                             std::size_t num_threads, std::vector<std::string>& notes) {
+                             std::vector<EmbeddingConfig> embeddings, std::size_t training_rows,
+                             bool validates, std::size_t num_threads,
+                             std::vector<std::string>& notes) {
   TrainerConfig config;
   config.network.inputs = schema.width();
   for (const std::int64_t width : hyperparameters.dense_hidden) {
@@ -182,7 +183,8 @@ TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schem
   config.scale_target = hyperparameters.scale_target;
   config.eval_metrics = check_eval_metrics(hyperparameters.eval_metrics, schema);
   config.top_k = static_cast<std::size_t>(hyperparameters.top_k);
-  config.precision = choose_precision(hyperparameters.precision, config.network, config.batch_size);
+  config.precision = choose_precision(hyperparameters.precision, config.network,
+                                      std::min(config.batch_size, training_rows));
   set_early_stopping(hyperparameters, schema, validates, config);
   return config;
 }

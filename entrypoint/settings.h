@@ -21,12 +21,13 @@ void check_precision(const Hyperparameters& hyperparameters);
 
 MetricStyle metric_style(const Hyperparameters& hyperparameters);
 
-// What the trainer does about these hyperparameters and rows. `validates`: there are validation
-// rows. What has no effect on the task at hand becomes a note. Throws UserError for a loss that
-// does not suit the task, for metrics that it does not have, and for early stopping by a metric
-// that no epoch will have.
+// What the trainer does about these hyperparameters and so many training rows. `validates`: there
+// are validation rows. What has no effect on the task at hand becomes a note. Throws UserError for
+// a loss that does not suit the task, for metrics that it does not have, and for early stopping by
+// a metric that no epoch will have.
 TrainerConfig trainer_config(const Hyperparameters& hyperparameters, const Schema& schema,
-                             std::vector<EmbeddingConfig> embeddings, bool validates,
-                             std::size_t num_threads, std::vector<std::string>& notes);
+                             std::vector<EmbeddingConfig> embeddings, std::size_t training_rows,
+                             bool validates, std::size_t num_threads,
+                             std::vector<std::string>& notes);
 
 }  // namespace mlp

@@ -423,7 +423,7 @@ void train_command(const CommandLine& line, const Variables& variables,
       hyperparameters.num_threads ? static_cast<std::size_t>(*hyperparameters.num_threads) : cpus;
   const TrainerConfig config =
       trainer_config(hyperparameters, data.schema, data.preprocessor.embeddings(),
-                     data.validation.has_value(), num_threads, notes);
+                     data.training.rows.size(), data.validation.has_value(), num_threads, notes);
   for (const std::string& note : notes) spdlog::info("{}", note);
   for (const std::string& warning : data.warnings) spdlog::warn("{}", warning);
   warn_of_objective(environment, data.validation.has_value());

@@ -5,8 +5,9 @@
 namespace mlp {
 namespace {
 
-// Of a step, from which on AMX gained in docs/performance.md's measurements.
-constexpr double kLeastOperations = 4e6;
+// Of a step, from which on bfloat16 gains: see docs/performance.md.
+constexpr double kLeastOperationsOfAmx = 4e6;
+constexpr double kLeastOperationsOfAvx512 = 5e8;
 
 }  // namespace
 
@@ -19,16 +20,30 @@ std::string bfloat16_instruction_set() {
   return kernels == nullptr ? "" : std::string(kernels::name(kernels->set));
 }
 
+PrecisionChoice fastest_precision(double operations, std::optional<kernels::Bfloat16Set> set,
+                                  bool avx512_doubles) {
+  const auto float32 = [](const char* reason) {
+    return PrecisionChoice{Precision::kFloat32, "", reason};
+  };
+  if (!set) return float32("since no bfloat16 instructions are in use here");
+  const std::string instruction_set(kernels::name(*set));
+  if (*set == kernels::Bfloat16Set::kAmx) {
+    if (operations < kLeastOperationsOfAmx) return float32("since steps are too small for AMX");
+    return {Precision::kBfloat16, instruction_set, "since AMX makes its steps faster"};
+  }
+  if (!avx512_doubles)
+    return float32("since this CPU's AVX512-BF16 is no faster, and AMX is not in use here");
+  if (operations < kLeastOperationsOfAvx512)
+    return float32("since steps are too small for AVX512-BF16");
+  return {Precision::kBfloat16, instruction_set, "since AVX512-BF16 makes its steps faster"};
+}
+
 PrecisionChoice fastest_precision(const MlpConfig& config, std::size_t batch_size) {
   const kernels::Bfloat16Kernels* const kernels = kernels::bfloat16_kernels();
-  if (kernels == nullptr)
-    return {Precision::kFloat32, "", "since no bfloat16 instructions are in use here"};
-  // AVX512-BF16 alone multiplies no faster than float32 on some CPUs.
-  if (kernels->set != kernels::Bfloat16Set::kAmx)
-    return {Precision::kFloat32, "", "since AMX is not in use here"};
-  if (step_operations(config, batch_size) < kLeastOperations)
-    return {Precision::kFloat32, "", "since steps are too small for AMX"};
-  return {Precision::kBfloat16, bfloat16_instruction_set(), "since AMX makes its steps faster"};
+  std::optional<kernels::Bfloat16Set> set;
+  if (kernels != nullptr) set = kernels->set;
+  return fastest_precision(step_operations(config, batch_size), set,
+                           kernels::avx512_bfloat16_doubles());
 }
 
 }  // namespace mlp

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/kernels/bfloat16.h"
 #include "model/mlp.h"
 
 namespace mlp {
@@ -21,13 +22,19 @@ std::string_view name(Precision precision);
 // has neither, the system does not let it be used, or a cap forbids it.
 std::string bfloat16_instruction_set();
 
-// The precision in which steps of the network are the faster, with the reason in words. It follows
-// from the CPU's instructions and the shapes alone.
+// With the reason in words.
 struct PrecisionChoice {
   Precision precision = Precision::kFloat32;
   std::string instruction_set;  // of bfloat16: kernels::name() of what multiplies
   std::string reason;
 };
+
+// The precision in which steps of the network are the faster. It follows from the CPU and the
+// shapes alone. batch_size: rows of a step.
 PrecisionChoice fastest_precision(const MlpConfig& config, std::size_t batch_size);
+// The same on any CPU, by the operations of a step. `set` is what multiplies bfloat16 there, and
+// `avx512_doubles` whether AVX512-BF16 multiplies up to twice as fast as float32.
+PrecisionChoice fastest_precision(double operations, std::optional<kernels::Bfloat16Set> set,
+                                  bool avx512_doubles);
 
 }  // namespace mlp

@@ -57,6 +57,11 @@ const Bfloat16Kernels* bfloat16_kernels(Bfloat16Set set) {
   return avx512 ? &kAvx512Bfloat16Kernels : nullptr;
 }
 
+bool avx512_bfloat16_doubles() {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd") != 0;
+}
+
 std::string_view name(Bfloat16Set set) { return set == Bfloat16Set::kAmx ? "amx" : "avx512_bf16"; }
 
 }  // namespace mlp::kernels
