@@ -9,16 +9,6 @@
 
 namespace mlp {
 
-// One target column as a file holds it. Numbers as long as every field is one, else the text of
-// each field as it stood; at most one of the two vectors is filled.
-struct RawTargets {
-  std::vector<double> numbers;
-  std::vector<std::string> text;
-
-  bool empty() const { return numbers.empty() && text.empty(); }
-  std::size_t size() const { return text.empty() ? numbers.size() : text.size(); }
-};
-
 // A chunk of rows, the same for every format. Its features are either rows of numbers without gaps,
 // in `features`, or columns of any kind, in `columns`.
 struct Table {
@@ -29,8 +19,10 @@ struct Table {
   std::string weight_name;                 // of the column of weights; empty where there is no name
   Features features;                       // product of row_shape wide; empty beside columns
   std::vector<Column> columns;             // of the same length each; empty beside features
-  std::vector<RawTargets> targets;  // one per target column, each with a value per row; or none
-  std::vector<float> weights;       // one per row, finite and not negative; or none
+  // One per target column, each with a value per row, or none. Text as soon as one field is no
+  // number, each field as it stood.
+  std::vector<Column> targets;
+  std::vector<float> weights;  // one per row, finite and not negative; or none
 
   std::size_t rows() const { return columns.empty() ? features.rows() : columns[0].rows(); }
 };

@@ -72,16 +72,15 @@ std::string_view word(TaskChoice choice) {
 
 bool is_binary(double value) { return value == 0 || value == 1; }
 
-bool all_binary(const RawTargets& targets) {
-  return targets.text.empty() &&
-         std::all_of(targets.numbers.begin(), targets.numbers.end(), is_binary);
+bool all_binary(const Column& targets) {
+  return !targets.is_text && std::all_of(targets.numbers.begin(), targets.numbers.end(), is_binary);
 }
 
 // Whether each row has exactly one 1, in several columns of 0 and 1.
-bool is_one_hot(const std::vector<RawTargets>& targets) {
-  for (std::size_t row = 0; row < targets[0].size(); ++row) {
+bool is_one_hot(const std::vector<Column>& targets) {
+  for (std::size_t row = 0; row < targets[0].rows(); ++row) {
     double sum = 0;
-    for (const RawTargets& target : targets) sum += target.numbers[row];
+    for (const Column& target : targets) sum += target.numbers[row];
     if (sum != 1) return false;
   }
   return true;
@@ -97,9 +96,20 @@ std::string label_list(const std::vector<std::string>& labels) {
   return list;
 }
 
+// Those that a row has, which may be fewer than are kept.
+std::vector<std::string> texts_in_use(const Column& column) {
+  std::vector<bool> used(column.texts.size());
+  for (const std::uint32_t code : column.codes) used[code] = true;
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (used[i]) texts.emplace_back(column.texts[i]);
+  }
+  return texts;
+}
+
 // Of the one target column, whose values are text or integers.
 void fit_classes(const Table& table, TaskChoice choice, Schema& schema) {
-  const RawTargets& targets = table.targets[0];
+  const Column& targets = table.targets[0];
   if (const auto row = first_fraction(targets.numbers)) {
     throw UserError(
         fmt::format("{} is {} in row {}, but task={} needs labels that are integers or text. Set "
@@ -108,12 +118,10 @@ void fit_classes(const Table& table, TaskChoice choice, Schema& schema) {
   }
   schema.task = choice == TaskChoice::kBinary ? Task::kBinary : Task::kClassification;
   schema.labels.clear();
-  if (!targets.text.empty()) {
+  if (targets.is_text) {
     schema.labels_are_text = true;
-    schema.labels = targets.text;
+    schema.labels = texts_in_use(targets);
     std::sort(schema.labels.begin(), schema.labels.end());
-    schema.labels.erase(std::unique(schema.labels.begin(), schema.labels.end()),
-                        schema.labels.end());
   } else {
     schema.labels_are_text = false;
     std::vector<double> numbers = targets.numbers;
@@ -134,7 +142,7 @@ void fit_classes(const Table& table, TaskChoice choice, Schema& schema) {
     throw UserError(
         fmt::format("{} is \"{}\" in all {} rows. A classifier needs rows of at least two classes: "
                     "add rows of another class, or check which column is the target.",
-                    target_of(table), schema.labels[0].substr(0, 100), targets.size()));
+                    target_of(table), schema.labels[0].substr(0, 100), targets.rows()));
   }
   if (choice == TaskChoice::kBinary && schema.labels.size() != 2) {
     throw UserError(
@@ -145,45 +153,47 @@ void fit_classes(const Table& table, TaskChoice choice, Schema& schema) {
 }
 
 [[noreturn]] void throw_text_in_regression(const Table& table, std::size_t column) {
-  const auto is_number = [](const std::string& field) {
+  const Column& targets = table.targets[column];
+  const auto is_number = [&](std::uint32_t code) {
+    const std::string_view field = targets.texts[code];
     double value = 0;
     const char* const end = field.data() + field.size();
     const auto [rest, error] = std::from_chars(field.data(), end, value);
     return error == std::errc() && rest == end;
   };
-  const std::vector<std::string>& text = table.targets[column].text;
-  const auto found = std::find_if_not(text.begin(), text.end(), is_number);
-  if (found == text.end()) {
+  const auto found = std::ranges::find_if_not(targets.codes, is_number);
+  if (found == targets.codes.end()) {
     throw UserError(
         fmt::format("{} is an array of text (\"{}\" in row 1), but a regression needs numbers. "
                     "Save the array as float32.",
-                    target_of(table, column), text.front().substr(0, 100)));
+                    target_of(table, column), targets.texts[targets.codes[0]].substr(0, 100)));
   }
   throw UserError(
       fmt::format("{} is \"{}\" in row {}, which is no number, but a regression needs numbers. "
                   "Mend the row, choose another target, or set task=classification.",
-                  target_of(table, column), found->substr(0, 100), found - text.begin() + 1));
+                  target_of(table, column), targets.texts[*found].substr(0, 100),
+                  found - targets.codes.begin() + 1));
 }
 
 void require_numbers(const Table& table) {
   for (std::size_t column = 0; column < table.targets.size(); ++column) {
-    if (!table.targets[column].text.empty()) throw_text_in_regression(table, column);
+    if (table.targets[column].is_text) throw_text_in_regression(table, column);
   }
 }
 
 // Throws at the first value of a multilabel table that is neither 0 nor 1.
 void require_binary(const Table& table) {
   for (std::size_t column = 0; column < table.targets.size(); ++column) {
-    const RawTargets& targets = table.targets[column];
+    const Column& targets = table.targets[column];
     if (all_binary(targets)) continue;
     const auto number = std::find_if_not(targets.numbers.begin(), targets.numbers.end(), is_binary);
-    const bool is_text = !targets.text.empty();
+    const bool is_text = targets.is_text;
     throw UserError(fmt::format(
         "{} is {} in row {}, but task=multilabel needs 0 or 1 in each target column. Correct the "
         "value, or set task=regression to learn numbers or task=classification to learn one label "
         "per row.",
         target_of(table, column),
-        is_text ? fmt::format("the text \"{}\"", targets.text[0].substr(0, 100))
+        is_text ? fmt::format("the text \"{}\"", targets.texts[targets.codes[0]].substr(0, 100))
                 : fmt::to_string(*number),
         is_text ? 1 : number - targets.numbers.begin() + 1));
   }
@@ -207,9 +217,9 @@ void fit_regression(const Table& table, Schema& schema) {
 }
 
 TaskChoice choose(const Table& table) {
-  const std::vector<RawTargets>& targets = table.targets;
+  const std::vector<Column>& targets = table.targets;
   if (targets.size() == 1) {
-    const bool is_text = !targets[0].text.empty();
+    const bool is_text = targets[0].is_text;
     const bool few_integers =
         !is_text && !first_fraction(targets[0].numbers) &&
         distinct(targets[0].numbers, kMostAutomaticClasses).size() <= kMostAutomaticClasses;
@@ -246,7 +256,7 @@ void require_same_columns(const Table& table, const Schema& schema) {
 
 std::vector<float> encode_values(const Table& table) {
   const std::size_t columns = table.targets.size();
-  const std::size_t rows = table.targets[0].size();
+  const std::size_t rows = table.targets[0].rows();
   std::vector<float> values(rows * columns);
   for (std::size_t column = 0; column < columns; ++column) {
     for (std::size_t row = 0; row < rows; ++row) {
@@ -263,38 +273,51 @@ std::vector<float> encode_values(const Table& table) {
   return values;
 }
 
+[[noreturn]] void throw_unknown_label(const Table& table, std::string_view label, std::size_t row,
+                                      const Schema& schema) {
+  throw UserError(fmt::format(
+      "{} is \"{}\" in row {}, a label that no training row has. The model knows {}. Leave such "
+      "rows out, or add rows of that class to the training data.",
+      target_of(table), label.substr(0, 100), row + 1, label_list(schema.labels)));
+}
+
 std::vector<std::int32_t> encode_classes(const Table& table, const Schema& schema) {
-  const RawTargets& targets = table.targets[0];
-  const std::size_t rows = targets.size();
+  constexpr std::int32_t kUnknown = -1;
+  const Column& targets = table.targets[0];
+  const std::size_t rows = targets.rows();
   std::unordered_map<std::string, std::int32_t> index;
   for (std::size_t label = 0; label < schema.labels.size(); ++label) {
     index.emplace(schema.labels[label], static_cast<std::int32_t>(label));
   }
+  const auto class_of = [&](const std::string& label) {
+    const auto found = index.find(label);
+    return found == index.end() ? kUnknown : found->second;
+  };
   std::vector<std::int32_t> classes;
   classes.reserve(rows);
+  if (targets.is_text) {
+    std::vector<std::int32_t> of_texts;
+    for (std::size_t i = 0; i < targets.texts.size(); ++i)
+      of_texts.push_back(class_of(std::string(targets.texts[i])));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::uint32_t code = targets.codes[row];
+      if (of_texts[code] == kUnknown) throw_unknown_label(table, targets.texts[code], row, schema);
+      classes.push_back(of_texts[code]);
+    }
+    return classes;
+  }
   double last_number = 0;
-  std::int32_t last_class = -1;
+  std::int32_t last_class = kUnknown;
   for (std::size_t row = 0; row < rows; ++row) {
-    if (targets.text.empty() && last_class >= 0 && targets.numbers[row] == last_number) {
-      classes.push_back(last_class);
-      continue;
+    const double number = targets.numbers[row];
+    if (last_class == kUnknown || number != last_number) {
+      const std::string label =
+          is_integral(number) ? integer_text(number) : fmt::format("{}", number);
+      last_class = class_of(label);
+      if (last_class == kUnknown) throw_unknown_label(table, label, row, schema);
+      last_number = number;
     }
-    const std::string label = !targets.text.empty() ? targets.text[row]
-                              : is_integral(targets.numbers[row])
-                                  ? integer_text(targets.numbers[row])
-                                  : fmt::format("{}", targets.numbers[row]);
-    const auto found = index.find(label);
-    if (found == index.end()) {
-      throw UserError(fmt::format(
-          "{} is \"{}\" in row {}, a label that no training row has. The model knows {}. Leave "
-          "such rows out, or add rows of that class to the training data.",
-          target_of(table), label.substr(0, 100), row + 1, label_list(schema.labels)));
-    }
-    classes.push_back(found->second);
-    if (targets.text.empty()) {
-      last_number = targets.numbers[row];
-      last_class = found->second;
-    }
+    classes.push_back(last_class);
   }
   return classes;
 }

@@ -256,8 +256,8 @@ Features read_features(const std::shared_ptr<const ArrayFile>& array, const Arra
   });
 }
 
-std::vector<RawTargets> read_targets(const ArrayFile& file, const ArrayHeader& header,
-                                     const std::function<void()>& poll) {
+std::vector<Column> read_targets(const ArrayFile& file, const ArrayHeader& header,
+                                 const std::function<void()>& poll) {
   check_targets(header, file.name());
   return with_memory(
       file, [&] { return decode_targets(header, file.name(), read_values(file, header, poll)); });

@@ -67,8 +67,8 @@ Features read_features(const std::shared_ptr<const ArrayFile>& array, const Arra
                        const std::function<void()>& poll);
 
 // All targets of an array of shape (N), (N, 1) or (N, targets), by columns.
-std::vector<RawTargets> read_targets(const ArrayFile& file, const ArrayHeader& header,
-                                     const std::function<void()>& poll);
+std::vector<Column> read_targets(const ArrayFile& file, const ArrayHeader& header,
+                                 const std::function<void()>& poll);
 
 // All weights of an array of shape (N) or (N, 1).
 std::vector<float> read_weights(const ArrayFile& file, const ArrayHeader& header,

@@ -446,10 +446,14 @@ void ChannelReader::reserve(std::size_t rows) {
     const CsvSlot& slot = is_target   ? target_slots_[i - first_target()]
                           : is_weight ? CsvSlot{CsvSlot::Kind::kNumber}
                                       : feature_slots_[i];
+    // Of the last tenth a huge page may be more than what there is to hold.
+    const std::size_t certain = expected / 10 * 9;
     if (slot.kind == CsvSlot::Kind::kText) {
       columns_[i].codes.reserve(expected);
+      take_huge_pages(columns_[i].codes.data(), certain * sizeof(std::uint32_t));
     } else {
       columns_[i].numbers.reserve(expected);
+      take_huge_pages(columns_[i].numbers.data(), certain * sizeof(double));
     }
   }
 }
@@ -544,14 +548,6 @@ void ChannelReader::drop_rows_without_target(std::vector<std::string>& notes) {
   }
 }
 
-RawTargets raw_targets(Column column) {
-  RawTargets targets;
-  targets.numbers = std::move(column.numbers);
-  targets.text.reserve(column.codes.size());
-  for (const std::uint32_t code : column.codes) targets.text.emplace_back(column.texts[code]);
-  return targets;
-}
-
 ChannelRows ChannelReader::finish() {
   ChannelRows result;
   if (plain_) floats_.resize(read_rows_ * layout_.features.size());
@@ -559,7 +555,7 @@ ChannelRows ChannelReader::finish() {
   Table& table = result.rows;
   table.source = source_name(first_file_, files_.size());
   for (std::size_t i = 0; i < layout_.targets.size(); ++i)
-    table.targets.push_back(raw_targets(std::exchange(columns_[first_target() + i], {})));
+    table.targets.push_back(std::exchange(columns_[first_target() + i], {}));
   if (!layout_.weight.empty()) {
     for (const double weight : columns_.back().numbers)
       table.weights.push_back(static_cast<float>(weight));

@@ -512,15 +512,16 @@ void check_targets(const ArrayHeader& header, const std::string& name) {
   }
 }
 
-std::vector<RawTargets> decode_targets(const ArrayHeader& header, const std::string& name,
-                                       std::span<const std::byte> bytes) {
+std::vector<Column> decode_targets(const ArrayHeader& header, const std::string& name,
+                                   std::span<const std::byte> bytes) {
   const std::size_t rows = header.rows();
   const std::size_t columns = header.shape.size() == 2 ? header.shape[1] : 1;
-  std::vector<RawTargets> targets(columns);
+  std::vector<Column> targets(columns);
   if (is_text(header)) {
-    targets[0].text.resize(rows);
+    targets[0].is_text = true;
+    targets[0].codes.reserve(rows);
+    std::string text;
     for (std::size_t row = 0; row < rows; ++row) {
-      std::string& text = targets[0].text[row];
       if (!decode_text(header, bytes.data() + row * header.item_bytes, text)) {
         throw UserError(
             fmt::format("{}, row {} (counted from 0): the label {} is no valid Unicode text. Save "
@@ -533,10 +534,11 @@ std::vector<RawTargets> decode_targets(const ArrayHeader& header, const std::str
                         "row: fill it in or drop the row.",
                         name, row));
       }
+      targets[0].codes.push_back(targets[0].texts.add(text));
     }
     return targets;
   }
-  for (RawTargets& target : targets) target.numbers.resize(rows);
+  for (Column& target : targets) target.numbers.resize(rows);
   visit_number_type(header, [&]<typename T>(T) {
     for (std::size_t i = 0; i < rows * columns; ++i) {
       const T value = load<T>(bytes.data() + i * sizeof(T), header.big_endian);

@@ -67,8 +67,8 @@ void check_targets(const ArrayHeader& header, const std::string& name);
 // All values of an array that passed check_targets(), in C order, by columns: numbers, or text in
 // UTF-8 without trailing zeros. Throws UserError with the row for NaN, infinity, empty or malformed
 // text, and integers beyond 2^53, which a double can't tell apart.
-std::vector<RawTargets> decode_targets(const ArrayHeader& header, const std::string& name,
-                                       std::span<const std::byte> bytes);
+std::vector<Column> decode_targets(const ArrayHeader& header, const std::string& name,
+                                   std::span<const std::byte> bytes);
 
 // Throws UserError, beginning with `name`, unless the array is (N) or (N, 1) of numbers.
 void check_weights(const ArrayHeader& header, const std::string& name);

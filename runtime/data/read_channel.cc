@@ -332,12 +332,12 @@ void append(Table& table, Table&& more) {
                     "in all arrays of a channel: correct or remove one.",
                     more.source, more.targets.size(), table.source, table.targets.size()));
   }
-  if (table.targets[0].text.empty() != more.targets[0].text.empty()) {
+  if (table.targets[0].is_text != more.targets[0].is_text) {
     throw UserError(
         fmt::format("{}: the labels are {}, but those of {} are {}. Expected the same in all "
                     "arrays of a channel: correct or remove one.",
-                    more.source, more.targets[0].text.empty() ? "numbers" : "text", table.source,
-                    table.targets[0].text.empty() ? "numbers" : "text"));
+                    more.source, more.targets[0].is_text ? "text" : "numbers", table.source,
+                    table.targets[0].is_text ? "text" : "numbers"));
   }
   if (table.weights.empty() != more.weights.empty()) {
     const bool has_more = !more.weights.empty();
@@ -349,8 +349,10 @@ void append(Table& table, Table&& more) {
   append(table.features.floats, std::move(more.features.floats));
   append(table.features.bytes, std::move(more.features.bytes));
   for (std::size_t i = 0; i < table.targets.size(); ++i) {
-    append(table.targets[i].numbers, std::move(more.targets[i].numbers));
-    append(table.targets[i].text, std::move(more.targets[i].text));
+    Column& to = table.targets[i];
+    append(to.numbers, std::move(more.targets[i].numbers));
+    for (const std::uint32_t code : more.targets[i].codes)
+      to.codes.push_back(to.texts.add(more.targets[i].texts[code]));
   }
   append(table.weights, std::move(more.weights));
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/error.h"
+#include "test/support/columns.h"
 #include "test/support/messages.h"
 
 namespace mlp {
@@ -14,14 +15,14 @@ Table with_numbers(std::vector<double> numbers) {
   Table table;
   table.source = "train.csv";
   table.target_names = {"kind"};
-  table.targets.push_back({.numbers = std::move(numbers), .text = {}});
+  table.targets.push_back(test::numbers("", std::move(numbers)));
   return table;
 }
 
 Table with_text(std::vector<std::string> text) {
   Table table;
   table.source = "train.csv";
-  table.targets.push_back({.numbers = {}, .text = std::move(text)});
+  table.targets.push_back(test::texts("", text));
   return table;
 }
 
@@ -78,6 +79,14 @@ TEST_SUITE("model") {
     const Schema text = fitted(with_text({"no", "yes", "maybe", "no"}), TaskChoice::kAuto);
     CHECK(text.labels == std::vector<std::string>{"maybe", "no", "yes"});
     CHECK(text.labels_are_text);
+  }
+
+  TEST_CASE("fit_targets: labels are those that rows have") {
+    Table table = with_text({"b", "c", "a", "b"});
+    table.targets[0].texts.add("z");
+    const Schema schema = fitted(table, TaskChoice::kAuto);
+    CHECK(schema.labels == std::vector<std::string>{"a", "b", "c"});
+    CHECK(encode_targets(table, schema).classes == std::vector<std::int32_t>{1, 2, 0, 1});
   }
 
   TEST_CASE("fit_targets: the choice overrules") {

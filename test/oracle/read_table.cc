@@ -69,14 +69,8 @@ Json answer(const mlp::ChannelRows& read) {
   }
   Json targets = Json::array();
   for (std::size_t i = 0; i < read.rows.targets.size(); ++i) {
-    const mlp::RawTargets& target = read.rows.targets[i];
-    Json entry = {{"name", read.layout.targets[i]}};
-    if (target.text.empty()) {
-      entry["numbers"] = target.numbers;
-    } else {
-      entry["texts"] = target.text;
-    }
-    targets.push_back(std::move(entry));
+    targets.push_back(column_json(read.rows.targets[i]));
+    targets.back()["name"] = read.layout.targets[i];
   }
   return {{"columns", std::move(columns)}, {"targets", std::move(targets)}};
 }
@@ -117,15 +111,11 @@ std::size_t texts_bytes(const mlp::TextPool& texts) {
 // What the values take: 8 bytes a number, 4 a text, and each distinct text once.
 std::size_t value_bytes(const mlp::ChannelRows& read) {
   std::size_t bytes = sizeof(float) * read.rows.features.floats.size();
-  for (const mlp::Column& column : read.rows.columns) {
-    bytes += sizeof(double) * column.numbers.size() + sizeof(std::uint32_t) * column.codes.size() +
-             texts_bytes(column.texts);
-  }
-  for (const mlp::RawTargets& target : read.rows.targets) {
-    bytes += sizeof(double) * target.numbers.size();
-    mlp::TextPool texts;
-    for (const std::string& text : target.text) texts.add(text);
-    bytes += sizeof(std::uint32_t) * target.text.size() + texts_bytes(texts);
+  for (const std::vector<mlp::Column>* const columns : {&read.rows.columns, &read.rows.targets}) {
+    for (const mlp::Column& column : *columns) {
+      bytes += sizeof(double) * column.numbers.size() +
+               sizeof(std::uint32_t) * column.codes.size() + texts_bytes(column.texts);
+    }
   }
   return bytes;
 }

@@ -27,6 +27,13 @@ std::vector<std::string> texts_of(const Column& column) {
   return texts;
 }
 
+std::vector<std::string> text_by_row(const Column& column) {
+  std::vector<std::string> texts;
+  for (const std::uint32_t code : column.codes)
+    texts.emplace_back(code == Column::kMissing ? "" : column.texts[code]);
+  return texts;
+}
+
 std::vector<std::uint32_t> first(std::size_t rows) {
   std::vector<std::uint32_t> all(rows);
   std::iota(all.begin(), all.end(), 0U);

@@ -13,6 +13,7 @@
 
 #include "model/error.h"
 #include "test/runtime/data/made_files.h"
+#include "test/support/columns.h"
 #include "test/support/program.h"
 #include "test/support/temp_directory.h"
 
@@ -91,7 +92,7 @@ TEST_SUITE("runtime/data") {
                                  .deflated = true}})),
         "a.npz");
     const ArrayFile& file = *bundle.arrays.at("y");
-    CHECK(read_targets(file, file.header(), kNoPoll).at(0).text ==
+    CHECK(test::text_by_row(read_targets(file, file.header(), kNoPoll).at(0)) ==
           std::vector<std::string>{"b", "a"});
   }
 
@@ -102,7 +103,7 @@ TEST_SUITE("runtime/data") {
       ArrayBundle bundle;
       add_npy(bundle, "y", folder.write("y.npy", c.bytes), "y.npy");
       const ArrayFile& file = *bundle.arrays.at("y");
-      const std::vector<RawTargets> targets = read_targets(file, file.header(), kNoPoll);
+      const std::vector<Column> targets = read_targets(file, file.header(), kNoPoll);
       REQUIRE(targets.size() == 3);
       CHECK(targets[0].numbers == std::vector<double>{1, 4});
       CHECK(targets[1].numbers == std::vector<double>{2, 5});

@@ -132,7 +132,7 @@ TEST_SUITE("runtime/data") {
       REQUIRE(a.rows.targets.size() == b.rows.targets.size());
       for (std::size_t i = 0; i < a.rows.targets.size(); ++i) {
         CHECK(same(a.rows.targets[i].numbers, b.rows.targets[i].numbers));
-        CHECK(a.rows.targets[i].text == b.rows.targets[i].text);
+        CHECK(test::text_by_row(a.rows.targets[i]) == test::text_by_row(b.rows.targets[i]));
       }
     }
     CHECK(failures > 100);
@@ -173,7 +173,7 @@ TEST_SUITE("runtime/data") {
 
   TEST_CASE("read_csv: a text target may stand beside weights") {
     const Table table = train_columns("y,w,a\nno,1,2\nyes,3,4\n", {"y"}, "w");
-    CHECK(table.targets.at(0).text == Strings{"no", "yes"});
+    CHECK(test::text_by_row(table.targets.at(0)) == Strings{"no", "yes"});
     CHECK(table.weights == Floats{1, 3});
     CHECK(table.row_shape == std::vector<std::size_t>{1});
     CHECK(train("y,a\n1,2\n", "y").weights.empty());
@@ -184,7 +184,7 @@ TEST_SUITE("runtime/data") {
     CHECK_THROWS_WITH_AS(
         train_columns(text, {"t", "u"}),
         doctest::Contains("a.csv, line 3, column 3 (\"u\"): the target is \"red\""), UserError);
-    CHECK(train_columns(text, {"u"}).targets.at(0).text == Strings{"3", "red"});
+    CHECK(test::text_by_row(train_columns(text, {"u"}).targets.at(0)) == Strings{"3", "red"});
   }
 
   TEST_CASE("read_csv: weights that are no weights are named by file, line and column") {
@@ -199,7 +199,7 @@ TEST_SUITE("runtime/data") {
 
   TEST_CASE("read_csv: one text field makes no header, since labels may be text") {
     const Table table = train("setosa,1,2\nvirginica,3,4\n");
-    CHECK(table.targets.at(0).text == Strings{"setosa", "virginica"});
+    CHECK(test::text_by_row(table.targets.at(0)) == Strings{"setosa", "virginica"});
     CHECK(table.targets.at(0).numbers.empty());
     CHECK(table.rows() == 2);
   }
@@ -212,9 +212,9 @@ TEST_SUITE("runtime/data") {
 
   TEST_CASE("read_csv: the first text label turns all labels into text as they stood") {
     const Table table = train("01,1\n2.50,1\n\" x, \"\"y\",1\n7,1\n");
-    CHECK(table.targets.at(0).text == Strings{"01", "2.50", " x, \"y", "7"});
+    CHECK(test::text_by_row(table.targets.at(0)) == Strings{"01", "2.50", " x, \"y", "7"});
     CHECK(table.targets.at(0).numbers.empty());
-    CHECK(train_files({"01,1\n", "a,1\n", "02,1\n"}).targets.at(0).text ==
+    CHECK(test::text_by_row(train_files({"01,1\n", "a,1\n", "02,1\n"}).targets.at(0)) ==
           Strings{"01", "a", "02"});
   }
 
@@ -242,7 +242,7 @@ TEST_SUITE("runtime/data") {
                          UserError);
     // header=false takes the other file's header for a row of text.
     const Table table = train_channel({"1,2\n", "x,y\n3,4\n"}, asking({}, "", Header::kNo)).rows;
-    CHECK(table.targets.at(0).text == Strings{"1", "x", "3"});
+    CHECK(test::text_by_row(table.targets.at(0)) == Strings{"1", "x", "3"});
     CHECK_THROWS_WITH_AS(train_files({"1,2\n", "x,y\n3,4\n"}),
                          doctest::Contains("b.csv: line 1 is a header, but a.csv has none"),
                          UserError);
@@ -295,8 +295,8 @@ TEST_SUITE("runtime/data") {
     CHECK(texts_of(text.columns.at(1)) == Strings{"3", "x"});
     const Table label = train(numbers + "no,2,3\n", "y");
     CHECK(label.features.rows() == rows);
-    CHECK(label.targets.at(0).text.back() == "no");
-    CHECK(label.targets.at(0).text.front() == "1");
+    CHECK(test::text_by_row(label.targets.at(0)).back() == "no");
+    CHECK(test::text_by_row(label.targets.at(0)).front() == "1");
   }
 
   TEST_CASE("read_csv: as many threads as there may be, the table is the same") {
@@ -538,7 +538,7 @@ TEST_SUITE("runtime/data") {
     const TableLayout layout = train_channel({"y,a\n01,1\nz,2\n"}, asking({"y"})).layout;
     ReadOptions options = asking({"y"});
     options.known.emplace(KnownTable{learned->preprocessor, layout, true});
-    CHECK(train_channel({"y,a\n01,1\n02,5\n"}, options).rows.targets.at(0).text ==
+    CHECK(test::text_by_row(train_channel({"y,a\n01,1\n02,5\n"}, options).rows.targets.at(0)) ==
           Strings{"01", "02"});
   }
 

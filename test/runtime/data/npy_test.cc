@@ -10,6 +10,7 @@
 
 #include "model/error.h"
 #include "test/runtime/data/made_files.h"
+#include "test/support/columns.h"
 
 namespace mlp {
 namespace {
@@ -42,14 +43,14 @@ std::vector<float> features_of(const std::string& bytes) {
   return features.floats;
 }
 
-std::vector<RawTargets> columns_of(const std::string& bytes) {
+std::vector<Column> columns_of(const std::string& bytes) {
   const ArrayHeader header = header_of(bytes);
   check_targets(header, "a.npy");
   return decode_targets(header, "a.npy", values_of(bytes, header));
 }
 
-RawTargets targets_of(const std::string& bytes) {
-  const std::vector<RawTargets> columns = columns_of(bytes);
+Column targets_of(const std::string& bytes) {
+  const std::vector<Column> columns = columns_of(bytes);
   REQUIRE(columns.size() == 1);
   return columns[0];
 }
@@ -244,12 +245,12 @@ TEST_SUITE("runtime/data") {
   }
 
   TEST_CASE("decode_targets: text of both kinds becomes UTF-8 without trailing zeros") {
-    CHECK(targets_of(npy("|S3", "(2,)", std::string("ab\0xyz", 6))).text ==
+    CHECK(test::text_by_row(targets_of(npy("|S3", "(2,)", std::string("ab\0xyz", 6)))) ==
           std::vector<std::string>{"ab", "xyz"});
     const std::string text = bytes_of<char32_t>({U'a', 0, 0, U'\u00E9', U'\u20AC', U'\U0001F600'});
     const std::vector<std::string> expected = {"a", "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"};
-    CHECK(targets_of(npy("<U3", "(2,)", text)).text == expected);
-    CHECK(targets_of(npy(">U3", "(2, 1)", reversed(text, 4))).text == expected);
+    CHECK(test::text_by_row(targets_of(npy("<U3", "(2,)", text))) == expected);
+    CHECK(test::text_by_row(targets_of(npy(">U3", "(2, 1)", reversed(text, 4)))) == expected);
   }
 
   TEST_CASE("decode_targets: a second dimension makes columns, whatever the type of number") {
@@ -257,7 +258,7 @@ TEST_SUITE("runtime/data") {
          {npy("|b1", "(3, 2)", std::string("\0\1\1\1\0\0", 6)),
           npy("<f4", "(3, 2)", bytes_of<float>({0, 1, 1, 1, 0, 0})),
           npy(">i8", "(3, 2)", reversed(bytes_of<std::int64_t>({0, 1, 1, 1, 0, 0}), 8))}) {
-      const std::vector<RawTargets> columns = columns_of(bytes);
+      const std::vector<Column> columns = columns_of(bytes);
       REQUIRE(columns.size() == 2);
       CHECK(columns[0].numbers == std::vector<double>{0, 1, 0});
       CHECK(columns[1].numbers == std::vector<double>{1, 1, 0});

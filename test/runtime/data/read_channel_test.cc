@@ -14,6 +14,7 @@
 #include "model/error.h"
 #include "test/runtime/data/made_files.h"
 #include "test/runtime/system/as_nobody.h"
+#include "test/support/columns.h"
 #include "test/support/messages.h"
 #include "test/support/temp_directory.h"
 
@@ -288,7 +289,7 @@ TEST_SUITE("runtime/data") {
     folder.write("one/middle/x.npy", npy("<f8", "(1, 3)", bytes_of<double>({7, 8, 9})));
     folder.write("one/middle/y.npy", npy("|S1", "(1,)", "c"));
     const ChannelRows channel = read(folder.path());
-    CHECK(channel.rows.targets.at(0).text == std::vector<std::string>{"c", "a", "b"});
+    CHECK(test::text_by_row(channel.rows.targets.at(0)) == std::vector<std::string>{"c", "a", "b"});
     CHECK(channel.rows.features.floats == std::vector<float>{7, 8, 9, 1, 2, 3, 4, 5, 6});
     CHECK(channel.rows.source == "one/middle and 1 more file");
   }
