@@ -461,6 +461,13 @@ TEST_SUITE("runtime/data") {
     }
   }
 
+  TEST_CASE("read_csv: a row that is parted is not taken for one, and its line is counted") {
+    std::string text;
+    for (int row = 0; row < 60'000; ++row) text += "1,2.5,3,4\n";
+    CHECK_THROWS_WITH_AS(train(text + "1,2.5\n3,4\n" + text),
+                         doctest::Contains("a.csv, line 60001: "), UserError);
+  }
+
   TEST_CASE("read_csv: ragged rows are named with what was found and expected") {
     check_failures({
         {"1,2,3\n4,5\n", "", {"a.csv, line 2: found 2 fields, expected 3"}},

@@ -65,6 +65,44 @@ TEST_SUITE("runtime/data") {
     CHECK(records_of(text, 2, false) == expected);
   }
 
+  TEST_CASE("CsvText: quotes count from where they are first seen on") {
+    std::string text;
+    std::vector<Strings> expected;
+    const auto add = [&](const std::string& first, const std::string& second) {
+      expected.push_back({first, second});
+      text += first + ',' + (second.find('\n') == std::string::npos ? second : '"' + second + '"') +
+              '\n';
+    };
+    const auto add_plain = [&] {
+      for (int i = 0; i < 100'000; ++i) add("a", "1234567890");
+    };
+    const auto add_quoted = [&] {
+      for (std::size_t i = 0; i < 300; ++i) add("b", std::string(i * 97 % 3000, 'x') + "\nc,d");
+    };
+    add_plain();
+    add_quoted();
+    add_plain();
+    add(std::string(300'000, 'z'), "e");  // for which a buffer is filled anew
+    add_quoted();
+    CHECK(records_of(text, 1) == expected);
+    CHECK(records_of(text, 2, false) == expected);
+  }
+
+  TEST_CASE("CsvText: a line end of two bytes stays one where a buffer ends within") {
+    // The buffer holds two blocks of 65,536 bytes: the second line's CR is the last of them.
+    constexpr std::size_t kBuffer = 131'072;
+    const Strings lines = {std::string(60'000, 'a'), std::string(kBuffer - 60'003, 'b')};
+    std::string text;
+    std::vector<Strings> expected;
+    for (int i = 0; i < 20; ++i) {
+      for (const std::string& line : lines) {
+        text += line + "\r\n";
+        expected.push_back({line});
+      }
+    }
+    CHECK(records_of(text, 1) == expected);
+  }
+
   TEST_CASE("CsvText: compressed and binary files are told by their first bytes") {
     struct Case {
       const char* name;
