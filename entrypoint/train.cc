@@ -408,7 +408,8 @@ void train_command(const CommandLine& line, const Variables& variables,
     require_writable(environment.output_dir);
   }
 
-  const std::jthread warm_up = checks ? std::jthread() : warm_up_engine();
+  const bool needs_engine = hyperparameters.precision != name(Precision::kBfloat16);
+  const std::jthread warm_up = needs_engine && !checks ? warm_up_engine() : std::jthread();
   ProgressReporter progress(isatty(STDERR_FILENO) != 0 && !environment.configured);
   const TrainingData data = load_data(
       environment, hyperparameters,
