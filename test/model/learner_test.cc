@@ -88,6 +88,12 @@ MlpConfig small_network() {
   return network;
 }
 
+bool has_bfloat16() {
+  const bool has = !bfloat16_instruction_set().empty();
+  if (!has) MESSAGE("This CPU has no bfloat16: learning in it is not tested.");
+  return has;
+}
+
 LearnerConfig learner_config(MlpConfig network, Loss loss, std::size_t batch_size,
                              std::size_t num_threads) {
   LearnerConfig config;
@@ -464,7 +470,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: gradients in bfloat16 are those in float32, but for rounding") {
-    if (bfloat16_instruction_set().empty()) return;
+    if (!has_bfloat16()) return;
     // Relative to the length of the same W's gradient: operands have 8 bits, errors add up over
     // layers, and where a sum is near a kink of the activation, a row's slope is another.
     constexpr double kTolerance = 0.1;
@@ -511,7 +517,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: in bfloat16 the bits follow from num_threads, not from the workers") {
-    if (bfloat16_instruction_set().empty()) return;
+    if (!has_bfloat16()) return;
     OptimizerConfig clipped;
     clipped.weight_decay = 0.01;
     clipped.global_clipnorm = 0.5;
@@ -546,7 +552,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: a step in bfloat16 leaves no old weights behind") {
-    if (bfloat16_instruction_set().empty()) return;
+    if (!has_bfloat16()) return;
     for (MlpConfig network : {large_network(), small_network()}) {
       network.drop_rate = 0;  // of which each step has another part
       const Rows rows(150, network);
@@ -566,7 +572,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: in bfloat16 a shard without rows counts for nothing") {
-    if (bfloat16_instruction_set().empty()) return;
+    if (!has_bfloat16()) return;
     for (const MlpConfig& network : {large_network(), small_network()}) {
       const Rows rows(150, network);
       LearnerConfig config = learner_config(network, Loss::kSoftmaxCrossEntropy, 96, 3);
@@ -592,7 +598,7 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("Learner: an update in bfloat16 is the optimizer's over the gradients it tells of") {
-    if (bfloat16_instruction_set().empty()) return;
+    if (!has_bfloat16()) return;
     for (const MlpConfig& network : {large_network(), small_network()})
       for (const double clipnorm : {0.0, 0.01}) {
         const Rows rows(150, network);
